@@ -1,0 +1,60 @@
+//! The engine's settings.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::flush::FileLayout;
+
+/// When an accepted write is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sync {
+    /// Before it is acknowledged; waiting writes share one fsync.
+    Always,
+    /// At this interval: a power loss may take what came since the last one. A crash of
+    /// the process alone takes nothing.
+    Interval(Duration),
+    /// When the operating system likes: a power loss may take minutes.
+    Off,
+}
+
+/// Settings of the engine.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    pub data_dir: PathBuf,
+    pub wal_dir: PathBuf,
+    pub meta_dir: PathBuf,
+    /// The node's part of versions.
+    pub node_id: u64,
+    pub sync: Sync,
+    /// Bytes of unflushed points at which writers wait, then are refused.
+    pub cache_bytes_max: usize,
+    /// Bytes of unflushed points at which a flush begins.
+    pub flush_bytes: usize,
+    /// Age of the oldest unflushed point at which a flush begins.
+    pub flush_age: Duration,
+    /// How long a write waits for a flush before it is refused.
+    pub write_wait: Duration,
+    pub layout: FileLayout,
+    /// Parsed file footers that are kept.
+    pub footers_max: usize,
+}
+
+impl EngineConfig {
+    /// The defaults, below one directory.
+    #[must_use]
+    pub fn in_directory(directory: &std::path::Path) -> Self {
+        Self {
+            data_dir: directory.join("data"),
+            wal_dir: directory.join("wal"),
+            meta_dir: directory.join("meta"),
+            node_id: 1,
+            sync: Sync::Always,
+            cache_bytes_max: 512 << 20,
+            flush_bytes: 128 << 20,
+            flush_age: Duration::from_secs(600),
+            write_wait: Duration::from_secs(5),
+            layout: FileLayout::default(),
+            footers_max: 1024,
+        }
+    }
+}

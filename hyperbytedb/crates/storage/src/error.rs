@@ -1,0 +1,58 @@
+//! What can go wrong in the storage engine. Every text names the thing.
+
+use std::path::PathBuf;
+
+use crate::clock::Version;
+
+/// An error of the storage engine.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StorageError {
+    #[error("database not found: \"{0}\"")]
+    DatabaseNotFound(String),
+    #[error("retention policy not found: {0}")]
+    PolicyNotFound(String),
+    #[error("retention policy already exists")]
+    PolicyConflict,
+    #[error("{0}")]
+    InvalidPolicy(String),
+    /// The memory for unflushed points is full and the flush has not caught up;
+    /// clients know this text and try again.
+    #[error("engine: cache-max-memory-size exceeded: ({bytes}/{limit}); the flush to files is behind, try again")]
+    Full { bytes: usize, limit: usize },
+    #[error("{door} {path}: {message}")]
+    Io {
+        /// What was being done.
+        door: &'static str,
+        path: PathBuf,
+        message: String,
+    },
+    #[error("file {path} is damaged: {message}; restore it from a backup, or remove it with what it holds")]
+    Damaged { path: PathBuf, message: String },
+    #[error("the log entry {sequence} is damaged: {message}")]
+    DamagedLog { sequence: u64, message: String },
+    #[error("the record of {what} is damaged: {message}")]
+    DamagedRecord { what: String, message: String },
+    #[error("the storage engine has stopped: {0}")]
+    Stopped(String),
+    #[error("invalid regular expression {pattern}: {message}")]
+    Regex { pattern: String, message: String },
+    #[error("version {0} lies too far in the future")]
+    FutureVersion(Version),
+}
+
+pub type Result<T> = std::result::Result<T, StorageError>;
+
+impl StorageError {
+    /// An I/O error at one of the two doors.
+    pub fn io(
+        door: &'static str,
+        path: impl Into<PathBuf>,
+        error: impl std::fmt::Display,
+    ) -> Self {
+        StorageError::Io {
+            door,
+            path: path.into(),
+            message: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The storage engine: a log that makes writes durable, memtables that make them
+//! visible, Parquet files that keep them, and a catalog that is the truth of what
+//! exists.
+//!
+//! Reading order: [`engine`] (the door), [`prepare`] and [`writer`] (a write),
+//! [`memtable`] and [`maintenance`] (what becomes of it), [`parquet`] (files), [`view`]
+//! (a read), [`merge`] (the law that decides between several values of one point),
+//! [`recovery`] (start), [`ddl`] (schema changes and deletes).
+//!
+//! The engine knows neither HTTP nor gRPC nor InfluxQL.
+
+mod clock;
+mod config;
+mod ddl;
+mod delete;
+pub mod effects;
+mod engine;
+mod error;
+mod files;
+mod flush;
+mod kv;
+mod maintenance;
+mod memtable;
+mod merge;
+mod meta;
+pub mod object;
+pub mod parquet;
+mod prepare;
+mod recovery;
+mod rows;
+mod schema;
+mod series;
+mod shared;
+mod table;
+mod view;
+mod wal;
+mod writer;
+
+pub use clock::{HybridClock, SystemClock, Version, WallClock};
+pub use config::{EngineConfig, Sync};
+pub use ddl::DeleteRequest;
+pub use delete::{SeriesPredicate, Tombstone};
+pub use engine::{Doors, Engine, WriteReport, WriteRequest};
+pub use error::{Result, StorageError};
+pub use files::{FileEntry, tag_column};
+pub use flush::FileLayout;
+pub use parquet::write::tag_array;
+pub use prepare::{Dropped, Origin};
+pub use rows::{Column, ColumnId, Rows, Run, Versions};
+pub use schema::{Database, Policy, PolicyChange, Schema, shard_duration_for};
+pub use series::{SeriesId, decode_key};
+pub use shared::Positions;
+pub use table::{ColumnDef, Table, TableInner, TableName};
+pub use view::ReadView;

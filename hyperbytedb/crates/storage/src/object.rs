@@ -1,0 +1,210 @@
+//! The only door to data files: names, atomic writes, reads, removal.
+//!
+//! A data file appears whole under its name or not at all: it is written beside
+//! its place, synced, renamed, and its directory synced. File names percent-encode
+//! everything but letters, digits, `-`, `_` and inner dots, so that any name of a
+//! database or measurement is legal and no two collide.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::effects::Effects;
+use crate::error::{Result, StorageError};
+
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+/// Longest part of a path that every file system takes, with room for a suffix.
+const PART_BYTES_MAX: usize = 200;
+
+/// One part of a path for the name of a database, policy or measurement.
+#[must_use]
+pub fn encode_name(name: &str) -> String {
+    let mut part = utf8_percent_encode(name, KEPT).to_string();
+    // "." and ".." are no names for directories, hidden ones are easily overlooked.
+    if part.starts_with('.') {
+        part.replace_range(0..1, "%2E");
+    }
+    if part.is_empty() {
+        part.push_str("%00empty");
+    }
+    if part.len() > PART_BYTES_MAX {
+        let digest = fnv1a(name.as_bytes());
+        let mut end = PART_BYTES_MAX - 20;
+        while part[..end].ends_with('%') || part[..end - 1].ends_with('%') {
+            end -= 1;
+        }
+        part.truncate(end);
+        part.push_str(&format!("%7E{digest:016x}"));
+    }
+    part
+}
+
+/// FNV-1a, 64 bits: tells long names apart that share their beginning. A collision
+/// does no harm: files also carry a unique number, the catalog holds full names.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Data files below one local directory.
+pub struct LocalStore {
+    root: PathBuf,
+    effects: Arc<dyn Effects>,
+}
+
+/// A file being written; nothing is visible before [`PendingFile::publish`].
+pub struct PendingFile {
+    temporary: PathBuf,
+    target: PathBuf,
+    effects: Arc<dyn Effects>,
+}
+
+impl LocalStore {
+    /// Opens the directory, creating it where missing, and checks that it can be
+    /// written.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn open(root: &Path, effects: Arc<dyn Effects>) -> Result<Self> {
+        let fail = |error: io::Error| StorageError::io("cannot use data directory", root, error);
+        fs::create_dir_all(root).map_err(fail)?;
+        let probe = root.join(".writable");
+        File::create(&probe).map_err(fail)?;
+        fs::remove_file(&probe).map_err(fail)?;
+        let root = root.canonicalize().map_err(fail)?;
+        Ok(Self { root, effects })
+    }
+
+    /// The place of a file, from the path that the catalog holds.
+    #[must_use]
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// When its directory or the temporary file cannot be created.
+    pub fn create(&self, relative: &str) -> Result<(PendingFile, File)> {
+        let target = self.path(relative);
+        let temporary = target.with_extension("parquet.tmp");
+        self.effects
+            .before("file create")
+            .and_then(|()| {
+                if let Some(directory) = target.parent() {
+                    fs::create_dir_all(directory)?;
+                }
+                File::create(&temporary)
+            })
+            .map(|file| {
+                let pending = PendingFile {
+                    temporary: temporary.clone(),
+                    target,
+                    effects: self.effects.clone(),
+                };
+                (pending, file)
+            })
+            .map_err(|error| StorageError::io("cannot create file", temporary, error))
+    }
+
+    /// Removes a file; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(&self, relative: &str) -> Result<()> {
+        let path = self.path(relative);
+        let removed = self
+            .effects
+            .before("file remove")
+            .and_then(|()| fs::remove_file(&path));
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StorageError::io("cannot remove file", path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// All files below the root, as paths the catalog would hold.
+    ///
+    /// # Errors
+    /// When a directory cannot be read.
+    pub fn list(&self) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        let mut directories = vec![self.root.clone()];
+        while let Some(directory) = directories.pop() {
+            let entries = fs::read_dir(&directory)
+                .map_err(|error| StorageError::io("cannot list directory", &directory, error))?;
+            for entry in entries {
+                let path = entry
+                    .map_err(|error| StorageError::io("cannot list directory", &directory, error))?
+                    .path();
+                if path.is_dir() {
+                    directories.push(path);
+                } else if let Ok(relative) = path.strip_prefix(&self.root) {
+                    found.push(relative.to_string_lossy().into_owned());
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl PendingFile {
+    /// Syncs the file, gives it its name and syncs the directory.
+    ///
+    /// # Errors
+    /// When one of the steps fails; the name then does not exist.
+    pub fn publish(self, file: &File) -> Result<()> {
+        let result = self
+            .effects
+            .before("file sync")
+            .and_then(|()| file.sync_all())
+            .and_then(|()| self.effects.before("file rename"))
+            .and_then(|()| fs::rename(&self.temporary, &self.target))
+            .and_then(|()| match self.target.parent() {
+                Some(directory) => File::open(directory)?.sync_all(),
+                None => Ok(()),
+            });
+        result.map_err(|error| StorageError::io("cannot publish file", &self.target, error))
+    }
+
+    /// Where the bytes go for now.
+    #[must_use]
+    pub fn temporary_path(&self) -> &Path {
+        &self.temporary
+    }
+}
+
+impl Drop for PendingFile {
+    fn drop(&mut self) {
+        // After a publish the temporary name is gone and this finds nothing; a
+        // remainder is an orphan that the sweep at the next start removes.
+        let _gone = fs::remove_file(&self.temporary);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_two_names_share_a_path() {
+        let long = "x".repeat(5000);
+        let longer = format!("{long}y");
+        let names = [
+            "cpu", "cpu.load", "cpu-load", "cpu_load", "CPU", "温度", "湿度", "a/b", "a%2Fb", ".", "..", "",
+            "a:b", "°C", "%", " ", "\u{0}", &long, &longer,
+        ];
+        let paths: HashSet<String> = names.iter().map(|name| encode_name(name)).collect();
+        assert_eq!(paths.len(), names.len());
+        for path in paths {
+            assert!(path.len() < 255 && !path.contains('/') && !path.starts_with('.'));
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Writes sorted rows into a Parquet file.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::BufWriter;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray, TimestampNanosecondArray,
+    UInt64Array,
+};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Encoding;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
+use serde::Serialize;
+
+use super::encoding::{ColumnEncoding, choose, compression};
+use super::series_ranges::{self, SeriesRange};
+use super::{COLUMNS_KEY, PAGE_ROWS, ROW_GROUP_ROWS, SERIES_KEY, VERSIONS_KEY};
+use crate::clock::Version;
+use crate::error::{Result, StorageError};
+use crate::files::{FileEntry, VERSION_COLUMN, older_column, tag_column};
+use crate::object::LocalStore;
+use crate::rows::Rows;
+use crate::series::{SeriesId, decode_key};
+use crate::table::ColumnDef;
+
+/// What to write, and under which name.
+pub struct FileContents<'a> {
+    pub id: u64,
+    /// Below the data directory.
+    pub path: String,
+    /// Sorted by (key of the series, time).
+    pub rows: &'a Rows,
+    /// The columns that `rows` numbers.
+    pub columns: &'a [ColumnDef],
+    /// The key of a series number.
+    pub key_of: &'a dyn Fn(SeriesId) -> Vec<u8>,
+    /// Keep the version of each row, for rows that may meet others of any version.
+    pub keep_versions: bool,
+}
+
+/// The role of a column, in the footer for other readers.
+#[derive(Serialize)]
+struct ColumnRole<'a> {
+    column: String,
+    role: &'static str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field_type: Option<String>,
+}
+
+/// Writes and publishes the file.
+///
+/// # Errors
+/// When the file cannot be written; nothing is visible then.
+pub fn write_file(store: &LocalStore, contents: &FileContents<'_>) -> Result<FileEntry> {
+    let fail = |error: ParquetError| {
+        StorageError::io("cannot write file", store.path(&contents.path), error)
+    };
+    let ranges = series_ranges_of(contents);
+    let tag_keys = tag_keys_of(&ranges);
+    let batch = batch_of(contents, &ranges, &tag_keys).map_err(|error| fail(error.into()))?;
+    let properties = properties_of(contents, &batch, &tag_keys).map_err(fail)?;
+    let (pending, file) = store.create(&contents.path)?;
+    let out = BufWriter::with_capacity(1 << 18, file);
+    let mut writer = ArrowWriter::try_new(out, batch.schema(), Some(properties)).map_err(fail)?;
+    for start in (0..batch.num_rows()).step_by(ROW_GROUP_ROWS) {
+        let rows = ROW_GROUP_ROWS.min(batch.num_rows() - start);
+        writer.write(&batch.slice(start, rows)).map_err(fail)?;
+    }
+    for (key, value) in metadata_of(contents, &ranges, &tag_keys)? {
+        writer.append_key_value_metadata(KeyValue::new(key, value));
+    }
+    let out = writer.into_inner().map_err(fail)?;
+    let file: File = out
+        .into_inner()
+        .map_err(|error| fail(ParquetError::External(Box::new(error.into_error()))))?;
+    pending.publish(&file)?;
+    let bytes = file
+        .metadata()
+        .map_err(|error| StorageError::io("cannot read", store.path(&contents.path), error))?
+        .len();
+    Ok(entry_of(contents, &ranges, tag_keys, bytes))
+}
+
+fn series_ranges_of(contents: &FileContents<'_>) -> Vec<SeriesRange> {
+    let rows = contents.rows;
+    let mut ranges: Vec<SeriesRange> = Vec::new();
+    let mut last = None;
+    for (row, (series, time)) in rows.series.iter().zip(&rows.times).enumerate() {
+        match ranges.last_mut() {
+            Some(range) if last == Some(*series) => {
+                range.rows += 1;
+                range.max_time = *time;
+            }
+            _ => ranges.push(SeriesRange {
+                key: (contents.key_of)(*series),
+                first_row: row as u64,
+                rows: 1,
+                min_time: *time,
+                max_time: *time,
+            }),
+        }
+        last = Some(*series);
+    }
+    ranges
+}
+
+fn tag_keys_of(ranges: &[SeriesRange]) -> Vec<String> {
+    let mut keys = BTreeSet::new();
+    for range in ranges {
+        keys.extend(decode_key(&range.key).0.into_iter().map(|(key, _)| key));
+    }
+    keys.into_iter().collect()
+}
+
+/// One dictionary column: a value for each series, repeated over its rows.
+pub fn tag_array<'a>(values: impl Iterator<Item = (&'a str, usize)>) -> ArrayRef {
+    let mut numbers: HashMap<&str, i32> = HashMap::new();
+    let mut distinct: Vec<&str> = Vec::new();
+    let mut keys: Vec<i32> = Vec::new();
+    for (value, rows) in values {
+        let next = distinct.len() as i32;
+        let number = *numbers.entry(value).or_insert(next);
+        if number == next {
+            distinct.push(value);
+        }
+        keys.extend(std::iter::repeat_n(number, rows));
+    }
+    let values: ArrayRef = Arc::new(StringArray::from(distinct));
+    let keys = Int32Array::from(keys);
+    // Every key is an index into `distinct`.
+    match DictionaryArray::<Int32Type>::try_new(keys, values.clone()) {
+        Ok(array) => Arc::new(array),
+        Err(_) => values,
+    }
+}
+
+fn batch_of(
+    contents: &FileContents<'_>,
+    ranges: &[SeriesRange],
+    tag_keys: &[String],
+) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+    let rows = contents.rows;
+    let mut fields = vec![Field::new(
+        "time",
+        DataType::Timestamp(arrow::datatypes::TimeUnit::Nanosecond, Some("UTC".into())),
+        false,
+    )];
+    let mut arrays: Vec<ArrayRef> = vec![Arc::new(
+        TimestampNanosecondArray::from(rows.times.clone()).with_timezone("UTC"),
+    )];
+    let tags: Vec<HashMap<String, String>> = ranges
+        .iter()
+        .map(|range| decode_key(&range.key).0.into_iter().collect())
+        .collect();
+    for key in tag_keys {
+        let values = tags.iter().zip(ranges).map(|(tags, range)| {
+            let value = tags.get(key).map_or("", String::as_str);
+            (value, range.rows as usize)
+        });
+        let array = tag_array(values);
+        fields.push(Field::new(tag_column(key), array.data_type().clone(), false));
+        arrays.push(array);
+    }
+    for column in &rows.columns {
+        let name = &contents.columns[column.id as usize].physical;
+        fields.push(Field::new(name, column.values.data_type().clone(), true));
+        arrays.push(column.values.clone());
+    }
+    if contents.keep_versions {
+        push_versions(contents, &mut fields, &mut arrays);
+    }
+    let schema: SchemaRef = Arc::new(Schema::new(fields));
+    RecordBatch::try_new(schema, arrays)
+}
+
+fn push_versions(
+    contents: &FileContents<'_>,
+    fields: &mut Vec<Field>,
+    arrays: &mut Vec<ArrayRef>,
+) {
+    let rows = contents.rows;
+    fields.push(Field::new(VERSION_COLUMN, DataType::UInt64, false));
+    let versions = (0..rows.len()).map(|row| rows.version(row).0);
+    arrays.push(Arc::new(UInt64Array::from_iter_values(versions)));
+    for column in &rows.columns {
+        let Some(older) = &column.older else {
+            continue;
+        };
+        let name = older_column(&contents.columns[column.id as usize].physical);
+        fields.push(Field::new(name, DataType::UInt64, true));
+        let versions = older
+            .iter()
+            .map(|version| (*version != Version::ZERO).then_some(version.0));
+        arrays.push(Arc::new(UInt64Array::from_iter(versions)));
+    }
+}
+
+fn properties_of(
+    contents: &FileContents<'_>,
+    batch: &RecordBatch,
+    tag_keys: &[String],
+) -> std::result::Result<WriterProperties, ParquetError> {
+    let mut builder = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_created_by(format!("HyperbyteDB {}", env!("CARGO_PKG_VERSION")))
+        .set_compression(compression())
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_write_batch_size(PAGE_ROWS)
+        .set_statistics_enabled(EnabledStatistics::Page);
+    let mut set = |name: &str, encoding: ColumnEncoding| {
+        let path = ColumnPath::new(vec![name.to_string()]);
+        let taken = std::mem::take(&mut builder);
+        builder = match encoding {
+            ColumnEncoding::Dictionary => taken.set_column_dictionary_enabled(path, true),
+            ColumnEncoding::Plain(encoding) => taken
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, encoding),
+        };
+    };
+    set("time", ColumnEncoding::Plain(Encoding::DELTA_BINARY_PACKED));
+    for key in tag_keys {
+        set(&tag_column(key), ColumnEncoding::Dictionary);
+    }
+    for column in &contents.rows.columns {
+        let name = &contents.columns[column.id as usize].physical;
+        set(name, choose(&column.values)?);
+    }
+    let schema = batch.schema();
+    for field in schema.fields() {
+        if field.name().starts_with(VERSION_COLUMN) {
+            set(field.name(), ColumnEncoding::Plain(Encoding::DELTA_BINARY_PACKED));
+        }
+    }
+    Ok(builder.build())
+}
+
+fn metadata_of(
+    contents: &FileContents<'_>,
+    ranges: &[SeriesRange],
+    tag_keys: &[String],
+) -> Result<Vec<(String, String)>> {
+    let fail = |error: String| {
+        StorageError::io("cannot write file", contents.path.clone(), error)
+    };
+    let tags = tag_keys.iter().map(|key| ColumnRole {
+        column: tag_column(key),
+        role: "tag",
+        name: key,
+        field_type: None,
+    });
+    let fields = contents.rows.columns.iter().map(|column| {
+        let definition = &contents.columns[column.id as usize];
+        ColumnRole {
+            column: definition.physical.clone(),
+            role: "field",
+            name: &definition.name,
+            field_type: Some(definition.field_type.to_string()),
+        }
+    });
+    let roles: Vec<ColumnRole<'_>> = tags.chain(fields).collect();
+    let (low, high) = contents.rows.version_bounds();
+    Ok(vec![
+        (
+            COLUMNS_KEY.to_string(),
+            serde_json::to_string(&roles).map_err(|error| fail(error.to_string()))?,
+        ),
+        (VERSIONS_KEY.to_string(), format!("[{},{}]", low.0, high.0)),
+        (
+            SERIES_KEY.to_string(),
+            series_ranges::encode(ranges).map_err(|error| fail(error.to_string()))?,
+        ),
+    ])
+}
+
+fn entry_of(
+    contents: &FileContents<'_>,
+    ranges: &[SeriesRange],
+    tag_keys: Vec<String>,
+    bytes: u64,
+) -> FileEntry {
+    let rows = contents.rows;
+    let (min_time, max_time) = rows.time_bounds().unwrap_or_default();
+    let (min_version, max_version) = rows.version_bounds();
+    // Without a version column every row counts as the latest.
+    let min_version = if contents.keep_versions { min_version } else { max_version };
+    FileEntry {
+        id: contents.id,
+        path: contents.path.clone(),
+        rows: rows.len() as u64,
+        bytes,
+        min_time,
+        max_time,
+        min_version,
+        max_version,
+        has_versions: contents.keep_versions,
+        columns: rows
+            .columns
+            .iter()
+            .map(|column| contents.columns[column.id as usize].clone())
+            .collect(),
+        tag_keys,
+        series: ranges.len() as u64,
+    }
+}

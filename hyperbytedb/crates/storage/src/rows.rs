@@ -1,0 +1,179 @@
+//! Sorted rows of one measurement: the form of everything in memory, from a written
+//! batch to what a merge hands to the file writer.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::compute::take;
+
+use crate::clock::Version;
+use crate::series::SeriesId;
+
+/// Numbers a field column (a name with a type) within its measurement.
+pub type ColumnId = u32;
+
+/// Rows sorted by (series, time), each (series, time) once.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    pub series: Vec<SeriesId>,
+    /// Nanoseconds since 1970.
+    pub times: Vec<i64>,
+    pub versions: Versions,
+    /// Sorted by column number.
+    pub columns: Vec<Column>,
+}
+
+/// Of which write each row is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Versions {
+    /// All rows of one write.
+    One(Version),
+    /// For each row the highest version that it was merged from.
+    Each(Vec<Version>),
+}
+
+/// One field of one type.
+#[derive(Debug, Clone)]
+pub struct Column {
+    pub id: ColumnId,
+    /// Float64, Int64, UInt64, Utf8 or Boolean; null where the row lacks the field.
+    pub values: ArrayRef,
+    /// For rows merged from several writes: the version of this value where it is not
+    /// the row's, else zero.
+    pub older: Option<Vec<Version>>,
+}
+
+impl Rows {
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// The version of a row.
+    #[must_use]
+    pub fn version(&self, row: usize) -> Version {
+        match &self.versions {
+            Versions::One(version) => *version,
+            Versions::Each(versions) => versions[row],
+        }
+    }
+
+    /// The version of one value: its own if it is older than its row.
+    #[must_use]
+    pub fn value_version(&self, column: &Column, row: usize) -> Version {
+        match &column.older {
+            Some(older) if older[row] != Version::ZERO => older[row],
+            _ => self.version(row),
+        }
+    }
+
+    /// The column with that number.
+    #[must_use]
+    pub fn column(&self, id: ColumnId) -> Option<&Column> {
+        self.columns
+            .binary_search_by_key(&id, |column| column.id)
+            .ok()
+            .map(|at| &self.columns[at])
+    }
+
+    /// The lowest and highest version of any value.
+    #[must_use]
+    pub fn version_bounds(&self) -> (Version, Version) {
+        let (mut low, high) = match &self.versions {
+            Versions::One(version) => (*version, *version),
+            Versions::Each(versions) => (
+                versions.iter().copied().min().unwrap_or_default(),
+                versions.iter().copied().max().unwrap_or_default(),
+            ),
+        };
+        for older in self.columns.iter().filter_map(|column| column.older.as_ref()) {
+            for version in older.iter().filter(|version| **version != Version::ZERO) {
+                low = low.min(*version);
+            }
+        }
+        (low, high)
+    }
+
+    /// Bytes in memory, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let columns: usize = self
+            .columns
+            .iter()
+            .map(|column| {
+                column.values.get_array_memory_size()
+                    + column.older.as_ref().map_or(0, |older| older.len() * 8)
+            })
+            .sum();
+        let versions = match &self.versions {
+            Versions::One(_) => 0,
+            Versions::Each(versions) => versions.len() * 8,
+        };
+        self.len() * 12 + versions + columns + 256
+    }
+
+    /// Some of the rows, in the given order; columns without a value among them are
+    /// left out.
+    #[must_use]
+    pub fn take(&self, places: &[u32]) -> Rows {
+        let indices = UInt32Array::from(places.to_vec());
+        let pick = |versions: &Vec<Version>| -> Vec<Version> {
+            places.iter().map(|row| versions[*row as usize]).collect()
+        };
+        let columns = self.columns.iter().filter_map(|column| {
+            // Places are rows of this very array, the only thing take can refuse.
+            let values = take(&column.values, &indices, None).ok()?;
+            (values.null_count() < values.len()).then(|| Column {
+                id: column.id,
+                values,
+                older: column.older.as_ref().map(pick),
+            })
+        });
+        Rows {
+            series: places.iter().map(|row| self.series[*row as usize]).collect(),
+            times: places.iter().map(|row| self.times[*row as usize]).collect(),
+            versions: match &self.versions {
+                Versions::One(version) => Versions::One(*version),
+                Versions::Each(versions) => Versions::Each(pick(versions)),
+            },
+            columns: columns.collect(),
+        }
+    }
+
+    /// Earliest and latest time; `None` without rows.
+    #[must_use]
+    pub fn time_bounds(&self) -> Option<(i64, i64)> {
+        let min = self.times.iter().min()?;
+        let max = self.times.iter().max()?;
+        Some((*min, *max))
+    }
+}
+
+/// Rows that belong to a memtable, with what a reader needs to leave them alone.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub rows: Arc<Rows>,
+    pub min_time: i64,
+    pub max_time: i64,
+    pub bytes: usize,
+}
+
+impl Run {
+    /// `None` when there are no rows.
+    #[must_use]
+    pub fn new(rows: Rows) -> Option<Self> {
+        let (min_time, max_time) = rows.time_bounds()?;
+        let bytes = rows.bytes();
+        Some(Self {
+            rows: Arc::new(rows),
+            min_time,
+            max_time,
+            bytes,
+        })
+    }
+}

@@ -1,0 +1,229 @@
+//! The series of one measurement: tag sets by number and numbers by tag set.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use points::TagSet;
+use std::hash::BuildHasher;
+
+/// Numbers a series within its measurement, for as long as the process runs.
+pub type SeriesId = u32;
+
+/// All series of one measurement.
+///
+/// Keys lie end to end in one buffer: a series costs its key, 8 bytes of offset and a
+/// 4-byte slot of the hash table.
+#[derive(Debug, Clone)]
+pub struct SeriesIndex {
+    keys: Vec<u8>,
+    /// `ends[i]` is where the key of series `i` ends.
+    ends: Vec<u64>,
+    slots: HashTable<SeriesId>,
+    hasher: FixedState,
+    /// Series that were dropped; their numbers are not used again.
+    dropped: Vec<bool>,
+    live: usize,
+    /// First series that the catalog does not hold yet.
+    pub(crate) persisted: usize,
+}
+
+impl Default for SeriesIndex {
+    fn default() -> Self {
+        // Keyed per process, so that no client can choose keys that collide.
+        let seed = std::collections::hash_map::RandomState::new().hash_one(0_u8);
+        Self {
+            keys: Vec::new(),
+            ends: Vec::new(),
+            slots: HashTable::new(),
+            hasher: FixedState::with_seed(seed),
+            dropped: Vec::new(),
+            live: 0,
+            persisted: 0,
+        }
+    }
+}
+
+/// Appends `text` so that the bytes of whole keys compare as their lists of tags do:
+/// ended by 00 01, a zero byte inside written 00 FF.
+fn push_text(out: &mut Vec<u8>, text: &str) {
+    for byte in text.bytes() {
+        out.push(byte);
+        if byte == 0 {
+            out.push(0xFF);
+        }
+    }
+    out.extend_from_slice(&[0, 1]);
+}
+
+/// The key of a tag set: bytewise order is the order of its (key, value) list.
+#[must_use]
+pub fn encode_key(tags: &TagSet) -> Vec<u8> {
+    let mut out = Vec::with_capacity(tags.0.iter().map(|(k, v)| k.len() + v.len() + 4).sum());
+    for (key, value) in &tags.0 {
+        push_text(&mut out, key);
+        push_text(&mut out, value);
+    }
+    out
+}
+
+/// The tag set of a key. Bytes that are no key give what can be read of them.
+#[must_use]
+pub fn decode_key(bytes: &[u8]) -> TagSet {
+    let mut texts = Vec::new();
+    let mut text = Vec::new();
+    let mut rest = bytes.iter();
+    while let Some(byte) = rest.next() {
+        match byte {
+            0 => match rest.next() {
+                Some(0xFF) => text.push(0),
+                _ => texts.push(String::from_utf8_lossy(&std::mem::take(&mut text)).into_owned()),
+            },
+            byte => text.push(*byte),
+        }
+    }
+    let mut tags = Vec::with_capacity(texts.len() / 2);
+    let mut texts = texts.into_iter();
+    while let (Some(key), Some(value)) = (texts.next(), texts.next()) {
+        tags.push((key, value));
+    }
+    TagSet(tags)
+}
+
+impl SeriesIndex {
+    /// The number of a key, if it is a live series.
+    #[must_use]
+    pub fn find(&self, key: &[u8]) -> Option<SeriesId> {
+        let hash = self.hasher.hash_one(key);
+        self.slots
+            .find(hash, |id| self.key(*id) == key)
+            .copied()
+    }
+
+    /// The number of a key, a new one if need be; true when it is new.
+    pub fn insert(&mut self, key: &[u8]) -> (SeriesId, bool) {
+        if let Some(id) = self.find(key) {
+            return (id, false);
+        }
+        let id = SeriesId::try_from(self.ends.len()).unwrap_or(SeriesId::MAX);
+        self.keys.extend_from_slice(key);
+        self.ends.push(self.keys.len() as u64);
+        self.dropped.push(false);
+        self.live += 1;
+        let (keys, ends, hasher) = (&self.keys, &self.ends, &self.hasher);
+        self.slots
+            .insert_unique(hasher.hash_one(key), id, |id| {
+                hasher.hash_one(key_at(keys, ends, *id))
+            });
+        (id, true)
+    }
+
+    /// The key of a series.
+    #[must_use]
+    pub fn key(&self, id: SeriesId) -> &[u8] {
+        key_at(&self.keys, &self.ends, id)
+    }
+
+    /// The tags of a series.
+    #[must_use]
+    pub fn tags(&self, id: SeriesId) -> TagSet {
+        decode_key(self.key(id))
+    }
+
+    /// Takes a series out of the index.
+    pub fn drop_series(&mut self, id: SeriesId) {
+        if self.dropped[id as usize] {
+            return;
+        }
+        self.dropped[id as usize] = true;
+        self.live -= 1;
+        let key = self.key(id).to_vec();
+        let hash = self.hasher.hash_one(key.as_slice());
+        if let Ok(entry) = self.slots.find_entry(hash, |other| *other == id) {
+            entry.remove();
+        }
+    }
+
+    /// Live series in the order in which they came.
+    pub fn ids(&self) -> impl Iterator<Item = SeriesId> + '_ {
+        (0..self.ends.len() as SeriesId).filter(|id| !self.dropped[*id as usize])
+    }
+
+    /// True for a series that was not dropped.
+    #[must_use]
+    pub fn is_live(&self, id: SeriesId) -> bool {
+        self.dropped.get(id as usize) == Some(&false)
+    }
+
+    /// Numbers given out so far, dropped ones included.
+    #[must_use]
+    pub fn numbered(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// How many series there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.live
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// For each number its place in the order of keys.
+    #[must_use]
+    pub fn ranks(&self) -> Vec<u32> {
+        let mut order: Vec<SeriesId> = (0..self.ends.len() as SeriesId).collect();
+        order.sort_unstable_by(|a, b| self.key(*a).cmp(self.key(*b)));
+        let mut ranks = vec![0; order.len()];
+        for (rank, id) in order.into_iter().enumerate() {
+            ranks[id as usize] = rank as u32;
+        }
+        ranks
+    }
+}
+
+fn key_at<'a>(keys: &'a [u8], ends: &[u64], id: SeriesId) -> &'a [u8] {
+    let id = id as usize;
+    let start = if id == 0 { 0 } else { ends[id - 1] as usize };
+    &keys[start..ends[id] as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tags(list: &[(&str, &str)]) -> TagSet {
+        TagSet(list.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect())
+    }
+
+    #[test]
+    fn a_series_keeps_its_number_until_it_is_dropped() {
+        let mut index = SeriesIndex::default();
+        let a = encode_key(&tags(&[("host", "a")]));
+        let b = encode_key(&tags(&[("host", "b")]));
+        assert_eq!(index.insert(&a), (0, true));
+        assert_eq!(index.insert(&b), (1, true));
+        assert_eq!(index.insert(&a), (0, false));
+        index.drop_series(0);
+        assert_eq!(index.find(&a), None);
+        assert_eq!(index.insert(&a), (2, true));
+        assert_eq!(index.ids().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(index.len(), 2);
+        assert_eq!(index.ranks(), [0, 2, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn keys_round_trip_and_order_as_their_tags(
+            a in prop::collection::btree_map("[a-c\u{0}\u{1}é]{0,3}", "[a-c\u{0}\u{ff}]{0,3}", 0..4),
+            b in prop::collection::btree_map("[a-c\u{0}\u{1}é]{0,3}", "[a-c\u{0}\u{ff}]{0,3}", 0..4),
+        ) {
+            let a = TagSet(a.into_iter().collect());
+            let b = TagSet(b.into_iter().collect());
+            prop_assert_eq!(&decode_key(&encode_key(&a)), &a);
+            prop_assert_eq!(encode_key(&a).cmp(&encode_key(&b)), a.cmp(&b));
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! What a query reads of one measurement: a fixed set of files and runs, and which
+//! parts of them must be merged under the law.
+
+use std::sync::Arc;
+
+use crate::clock::Version;
+use crate::delete::Tombstones;
+use crate::error::Result;
+use crate::files::FileEntry;
+use crate::merge::{MergeOptions, merge};
+use crate::object::LocalStore;
+use crate::parquet::read::{FooterCache, Selection, read_rows};
+use crate::rows::{ColumnId, Rows, Run};
+use crate::series::SeriesId;
+use crate::table::{ColumnDef, Table, TableInner};
+
+/// Windows of time that are kept apart at most; more are joined.
+const WINDOWS_MAX: usize = 16;
+/// Rows that one merge of a window takes up at once, about.
+const MERGE_ROWS: u64 = 500_000;
+
+/// A consistent look at one measurement, good for as long as it is held.
+pub struct ReadView {
+    pub table: Arc<Table>,
+    /// All columns of the measurement, by number.
+    pub columns: Vec<ColumnDef>,
+    pub tag_keys: Vec<String>,
+    /// Both included; no point outside is to be returned.
+    pub time: (i64, i64),
+    pub files: Vec<Arc<FileEntry>>,
+    pub runs: Vec<Run>,
+    /// Sorted and disjoint: within them rows must be taken from
+    /// [`ReadView::merged`], outside them from files and runs as they are.
+    pub windows: Vec<(i64, i64)>,
+    tombstones: Tombstones,
+    pub(crate) store: Arc<LocalStore>,
+    pub(crate) footers: Arc<FooterCache>,
+}
+
+impl ReadView {
+    pub(crate) fn new(
+        table: Arc<Table>,
+        time: (i64, i64),
+        store: Arc<LocalStore>,
+        footers: Arc<FooterCache>,
+    ) -> Result<Self> {
+        {
+            let stale = {
+                let inner = table.read();
+                inner.tombstones.0.iter().any(|stone| stone.behind(&inner.series))
+            };
+            if stale {
+                table.write().extend_tombstones()?;
+            }
+        }
+        let inner = table.read();
+        let overlaps = |min: i64, max: i64| min <= time.1 && max >= time.0;
+        let files: Vec<Arc<FileEntry>> = inner
+            .files
+            .iter()
+            .filter(|file| overlaps(file.min_time, file.max_time))
+            .cloned()
+            .collect();
+        let runs: Vec<Run> = inner
+            .memtable
+            .runs()
+            .iter()
+            .chain(&inner.frozen)
+            .filter(|run| overlaps(run.min_time, run.max_time))
+            .cloned()
+            .collect();
+        let windows = windows_of(&inner, &files, &runs, time);
+        let view = Self {
+            columns: inner.columns.clone(),
+            tag_keys: inner.tag_keys.iter().cloned().collect(),
+            tombstones: inner.tombstones.clone(),
+            time,
+            files,
+            runs,
+            windows,
+            store,
+            footers,
+            table: table.clone(),
+        };
+        drop(inner);
+        Ok(view)
+    }
+
+    /// The rows of the windows, merged under the law, in portions that each hold whole
+    /// ranges of time. Only the given columns are read.
+    pub fn merged<'a>(
+        &'a self,
+        columns: &'a [ColumnId],
+    ) -> impl Iterator<Item = Result<Rows>> + 'a {
+        self.merge_slices()
+            .into_iter()
+            .map(move |slice| self.merge_slice(slice, columns))
+    }
+
+    /// The windows, cut so that merging one slice takes bounded memory.
+    #[must_use]
+    pub fn merge_slices(&self) -> Vec<(i64, i64)> {
+        self.windows
+            .iter()
+            .flat_map(|window| self.slices(*window))
+            .collect()
+    }
+
+    /// All rows of the view, merged, in portions: for tests and repairs.
+    pub fn rows<'a>(&'a self, columns: &'a [ColumnId]) -> impl Iterator<Item = Result<Rows>> + 'a {
+        self.slices(self.time)
+            .into_iter()
+            .map(move |slice| self.merge_slice(slice, columns))
+    }
+
+    /// Splits a window so that no slice holds too many rows, as far as the sources'
+    /// bounds tell.
+    fn slices(&self, window: (i64, i64)) -> Vec<(i64, i64)> {
+        let bounds = self
+            .files
+            .iter()
+            .map(|file| (file.min_time, file.max_time, file.rows))
+            .chain(
+                self.runs
+                    .iter()
+                    .map(|run| (run.min_time, run.max_time, run.rows.len() as u64)),
+            );
+        let (mut low, mut high, mut rows) = (i64::MAX, i64::MIN, 0_u64);
+        for (min, max, count) in bounds {
+            let (from, to) = (min.max(window.0), max.min(window.1));
+            if from > to {
+                continue;
+            }
+            low = low.min(from);
+            high = high.max(to);
+            let part = (to - from) as f64 / ((max - min).max(1)) as f64;
+            rows += (count as f64 * part.clamp(0.0, 1.0)) as u64 + 1;
+        }
+        if low > high {
+            return Vec::new();
+        }
+        let pieces = (rows / MERGE_ROWS + 1) as i128;
+        let span = i128::from(high) - i128::from(low) + 1;
+        let step = (span / pieces).max(1);
+        let mut slices = Vec::new();
+        let mut from = i128::from(low);
+        while from <= i128::from(high) {
+            let to = (from + step - 1).min(i128::from(high));
+            slices.push((from as i64, to as i64));
+            from = to + 1;
+        }
+        slices
+    }
+
+    /// The rows of one slice, merged under the law.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged.
+    pub fn merge_slice(&self, slice: (i64, i64), columns: &[ColumnId]) -> Result<Rows> {
+        let mut owned = Vec::new();
+        for file in &self.files {
+            if file.min_time <= slice.1 && file.max_time >= slice.0 {
+                owned.push(self.read_file(file, slice, columns)?);
+            }
+        }
+        let mut sources: Vec<&Rows> = owned.iter().collect();
+        for run in &self.runs {
+            if run.min_time <= slice.1 && run.max_time >= slice.0 {
+                sources.push(&run.rows);
+            }
+        }
+        Ok(merge(
+            &sources,
+            &MergeOptions {
+                ranks: None,
+                columns: Some(columns),
+                time: slice,
+                hide: &self.tombstones,
+            },
+        ))
+    }
+
+    /// Rows of one file, as it is.
+    ///
+    /// # Errors
+    /// When the file is missing or damaged.
+    pub fn read_file(
+        &self,
+        file: &FileEntry,
+        time: (i64, i64),
+        columns: &[ColumnId],
+    ) -> Result<Rows> {
+        let wanted: Vec<(ColumnId, String)> = columns
+            .iter()
+            .filter_map(|id| {
+                let column = self.columns.get(*id as usize)?;
+                let there = file.columns.iter().any(|other| other.physical == column.physical);
+                there.then(|| (*id, column.physical.clone()))
+            })
+            .collect();
+        let inner = self.table.read();
+        let number_of = |key: &[u8]| -> Option<SeriesId> { inner.series.find(key) };
+        read_rows(
+            &self.footers,
+            &self.store.path(&file.path),
+            file,
+            &Selection {
+                columns: &wanted,
+                time,
+                number_of: &number_of,
+            },
+        )
+    }
+
+    /// Where a file lies.
+    #[must_use]
+    pub fn path(&self, file: &FileEntry) -> std::path::PathBuf {
+        self.store.path(&file.path)
+    }
+}
+
+/// Where sources overlap in time, or a tombstone concerns one.
+fn windows_of(
+    inner: &TableInner,
+    files: &[Arc<FileEntry>],
+    runs: &[Run],
+    time: (i64, i64),
+) -> Vec<(i64, i64)> {
+    let mut sources: Vec<(i64, i64, Version)> = files
+        .iter()
+        .map(|file| (file.min_time, file.max_time, file.min_version))
+        .collect();
+    for run in runs {
+        let low = run.rows.version_bounds().0;
+        sources.push((run.min_time, run.max_time, low));
+    }
+    let mut windows = overlaps(&sources);
+    for (min, max, version) in &sources {
+        for stone in &inner.tombstones.0 {
+            if stone.concerns(*version, *min, *max) {
+                let stone = &stone.tombstone;
+                windows.push((stone.min_time.max(*min), stone.max_time.min(*max)));
+            }
+        }
+    }
+    let clipped = windows
+        .into_iter()
+        .map(|(from, to)| (from.max(time.0), to.min(time.1)))
+        .filter(|(from, to)| from <= to);
+    join(clipped.collect())
+}
+
+/// The times at which at least two of the ranges hold.
+fn overlaps(sources: &[(i64, i64, Version)]) -> Vec<(i64, i64)> {
+    let mut sorted: Vec<(i64, i64)> = sources.iter().map(|(min, max, _)| (*min, *max)).collect();
+    sorted.sort_unstable();
+    let mut windows = Vec::new();
+    let mut reach = i64::MIN;
+    for (at, (min, max)) in sorted.into_iter().enumerate() {
+        if at > 0 && min <= reach {
+            windows.push((min, max.min(reach)));
+        }
+        reach = if at == 0 { max } else { reach.max(max) };
+    }
+    windows
+}
+
+/// Sorted and disjoint ranges, at most [`WINDOWS_MAX`] of them.
+fn join(mut windows: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
+    windows.sort_unstable();
+    let mut joined: Vec<(i64, i64)> = Vec::new();
+    for (from, to) in windows {
+        match joined.last_mut() {
+            Some(last) if from <= last.1.saturating_add(1) => last.1 = last.1.max(to),
+            _ => joined.push((from, to)),
+        }
+    }
+    while joined.len() > WINDOWS_MAX {
+        let gap = |at: usize| i128::from(joined[at + 1].0) - i128::from(joined[at].1);
+        let nearest = (0..joined.len() - 1).min_by_key(|at| gap(*at)).unwrap_or(0);
+        joined[nearest].1 = joined[nearest + 1].1;
+        joined.remove(nearest + 1);
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V: Version = Version::ZERO;
+
+    #[test]
+    fn only_the_times_that_two_sources_share_are_windows() {
+        assert!(overlaps(&[(0, 9, V), (10, 19, V)]).is_empty());
+        assert_eq!(overlaps(&[(0, 10, V), (10, 19, V)]), [(10, 10)]);
+        assert_eq!(overlaps(&[(0, 100, V), (20, 30, V), (25, 40, V)]), [(20, 30), (25, 40)]);
+    }
+
+    #[test]
+    fn many_windows_become_few_and_lose_nothing() {
+        let windows: Vec<(i64, i64)> = (0..100).map(|i| (i * 10, i * 10 + i % 3)).collect();
+        let joined = join(windows.clone());
+        assert!(joined.len() <= WINDOWS_MAX);
+        for (from, to) in windows {
+            assert!(joined.iter().any(|(a, b)| *a <= from && to <= *b));
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Where everything is put together: config in, a running node out.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chdb::{ChdbError, Pool};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use storage::{Engine, StorageError};
+use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+
+use crate::config::Config;
+use crate::http::{HttpService, Routes};
+use crate::layers::{IdentifyLayer, TraceLayer};
+use crate::clickhouse::ClickHouseReader;
+use crate::service::{QueryLimits, QueryService};
+use crate::schema::EngineCatalog;
+use crate::write::WriteService;
+
+/// How long requests may take to finish after a signal to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A node, ready to answer.
+pub struct App {
+    listener: TcpListener,
+    engine: Arc<Engine>,
+    http: HttpService,
+}
+
+/// Why a node did not start or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error("{0}")]
+    Storage(#[from] StorageError),
+    #[error("{0}")]
+    Chdb(#[from] ChdbError),
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        address: String,
+        error: std::io::Error,
+    },
+}
+
+impl App {
+    /// Opens the storage engine and the embedded ClickHouse and binds the port.
+    ///
+    /// # Errors
+    /// When one of them cannot be used; the text says which and why.
+    pub async fn start(config: Config) -> Result<Self, AppError> {
+        let address = format!("{}:{}", config.server.bind_address, config.server.port);
+        let listener = TcpListener::bind(&address)
+            .await
+            .map_err(|error| AppError::Listen { address, error })?;
+        let engine = Arc::new(Engine::open(config.engine())?);
+        let pool = Arc::new(Pool::open(config.chdb.pool_size)?);
+        let http = http_service(&config, &engine, pool);
+        Ok(Self {
+            listener,
+            engine,
+            http,
+        })
+    }
+
+    /// Answers until a signal to stop comes, then finishes what runs and flushes.
+    ///
+    /// # Errors
+    /// When the port fails.
+    pub async fn run(self) -> Result<(), AppError> {
+        let address = self.local_address();
+        tracing::info!("listening on http://{address}");
+        let connections = GracefulShutdown::new();
+        let server = server();
+        let mut stop = std::pin::pin!(observability::shutdown::signalled());
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = &mut stop => break,
+            };
+            let stream = match accepted {
+                Ok((stream, _peer)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, for instance: others may close theirs.
+                    tracing::warn!(%error, "connection not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            let _unsupported = stream.set_nodelay(true);
+            let service = TowerToHyperService::new(self.http.clone());
+            let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
+            let connection = connections.watch(connection.into_owned());
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "connection ended");
+                }
+            });
+        }
+        tracing::info!("stopping: finishing requests, writing memory into files");
+        if tokio::time::timeout(GRACE, connections.shutdown()).await.is_err() {
+            tracing::warn!("requests still run after {GRACE:?}; leaving them");
+        }
+        let engine = self.engine;
+        let flushed = tokio::task::spawn_blocking(move || engine.flush()).await;
+        if let Ok(Err(error)) = flushed {
+            tracing::warn!(%error, "not flushed; the log has everything");
+        }
+        Ok(())
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_address(&self) -> SocketAddr {
+        self.listener
+            .local_addr()
+            .unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+}
+
+fn server() -> auto::Builder<TokioExecutor> {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(hyper_util::rt::TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(30));
+    server
+}
+
+/// The layers of a request, outermost first.
+fn http_service(config: &Config, engine: &Arc<Engine>, pool: Arc<Pool>) -> HttpService {
+    let catalog = Arc::new(EngineCatalog::new(engine.clone()));
+    let reader = Arc::new(ClickHouseReader::new(
+        engine.clone(),
+        pool,
+        config.chdb.max_threads,
+    ));
+    let limits = QueryLimits {
+        timeout: match config.server.query_timeout_secs {
+            0 => None,
+            seconds => Some(Duration::from_secs(seconds)),
+        },
+        memory_bytes_max: config.query.memory_max_mb << 20,
+        buckets_max: config.query.max_select_buckets,
+        concurrent_max: match config.server.max_concurrent_queries {
+            0 => config.chdb.pool_size * 2,
+            limit => limit,
+        },
+    };
+    let write = WriteService::new(engine.clone(), config.server.max_points_per_request);
+    let query = QueryService::new(engine.clone(), catalog, reader, limits);
+    let routes = Routes::new(write, query, engine.clone(), config.server.max_body_size_bytes);
+    let stack = ServiceBuilder::new()
+        // Outermost, so that every answer, errors of the layers below included, carries
+        // the version that clients look for and an id to ask about.
+        .layer(IdentifyLayer)
+        .layer(TraceLayer)
+        .service(routes);
+    HttpService::new(stack)
+}

@@ -1,0 +1,94 @@
+//! The configuration: built-in defaults, then a TOML file, then the environment
+//! (`HYPERBYTEDB__SECTION__KEY`), the later one wins. All mistakes are reported at once.
+
+mod check;
+mod keys;
+
+use std::path::Path;
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use storage::{EngineConfig, FileLayout, Sync};
+
+pub use keys::{
+    Auth, Cardinality, Chdb, Cluster, Config, Flush, Logging, Query, S3, Server, Storage, Wal,
+};
+
+/// What is wrong with a configuration: one line a mistake, each with its key.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration has {} mistake(s):\n  {}", .0.len(), .0.join("\n  "))]
+pub struct ConfigError(pub Vec<String>);
+
+const ENV_PREFIX: &str = "HYPERBYTEDB__";
+
+/// Loads the configuration.
+///
+/// # Errors
+/// With every mistake: a file that cannot be read, unknown keys, wrong types, values
+/// that make no sense.
+pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
+    let defaults = Figment::from(Serialized::defaults(Config::default()));
+    let mut given = Figment::new();
+    if let Some(file) = file {
+        if !file.is_file() {
+            let message = format!("--config: {} is not a file that can be read", file.display());
+            return Err(ConfigError(vec![message]));
+        }
+        given = given.merge(Toml::file(file));
+    }
+    given = given.merge(Env::prefixed(ENV_PREFIX).split("__"));
+    let mut mistakes = Vec::new();
+    let given = check::known_keys(&defaults, &given, &mut mistakes);
+    if !mistakes.is_empty() {
+        return Err(ConfigError(mistakes));
+    }
+    let config: Config = defaults
+        .merge(Serialized::defaults(given))
+        .extract()
+        .map_err(|errors| ConfigError(errors.into_iter().map(|error| error.to_string()).collect()))?;
+    check::values(&config, &mut mistakes);
+    if mistakes.is_empty() {
+        Ok(config)
+    } else {
+        Err(ConfigError(mistakes))
+    }
+}
+
+impl Config {
+    /// The storage engine's part.
+    #[must_use]
+    pub fn engine(&self) -> EngineConfig {
+        let mut engine = EngineConfig::in_directory(Path::new("."));
+        engine.data_dir = self.storage.data_dir.clone().into();
+        engine.wal_dir = self.storage.wal_dir.clone().into();
+        engine.meta_dir = self.storage.meta_dir.clone().into();
+        engine.node_id = self.cluster.node_id;
+        engine.sync = match self.wal.sync.as_str() {
+            "interval" => Sync::Interval(Duration::from_millis(self.wal.sync_interval_ms)),
+            "off" => Sync::Off,
+            _ => Sync::Always,
+        };
+        engine.cache_bytes_max = self.storage.cache_max_memory_mb << 20;
+        engine.flush_bytes = self.flush.wal_size_threshold_mb << 20;
+        engine.flush_age = Duration::from_secs(self.flush.interval_secs);
+        engine.write_wait = Duration::from_millis(self.flush.wal_enqueue_timeout_ms);
+        engine.layout = FileLayout {
+            partition_ns: match self.flush.time_bucket_duration.as_str() {
+                "1h" => 3_600_000_000_000,
+                _ => 86_400_000_000_000,
+            },
+            keep_versions: false,
+        };
+        engine
+    }
+
+    /// The configuration as TOML.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).unwrap_or_else(|error| format!("# {error}\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

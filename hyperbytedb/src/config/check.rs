@@ -1,0 +1,150 @@
+//! What can be wrong with a configuration.
+
+use figment::Figment;
+use figment::value::{Dict, Value};
+
+use super::keys::Config;
+
+/// Keeps what was given under known keys with fitting types and reports the rest.
+pub fn known_keys(defaults: &Figment, given: &Figment, mistakes: &mut Vec<String>) -> Dict {
+    let read = |figment: &Figment, mistakes: &mut Vec<String>| match figment.extract::<Dict>() {
+        Ok(dict) => dict,
+        Err(errors) => {
+            mistakes.extend(errors.into_iter().map(|error| error.to_string()));
+            Dict::new()
+        }
+    };
+    let known = read(defaults, mistakes);
+    let given = read(given, mistakes);
+    fitting(&known, given, "", mistakes)
+}
+
+fn fitting(known: &Dict, given: Dict, prefix: &str, mistakes: &mut Vec<String>) -> Dict {
+    let mut kept = Dict::new();
+    for (key, value) in given {
+        let path = format!("{prefix}{key}");
+        let Some(default) = known.get(&key) else {
+            let hint = nearest(known, &key)
+                .map(|name| format!("; did you mean {prefix}{name}?"))
+                .unwrap_or_default();
+            mistakes.push(format!("{path}: unknown key{hint}"));
+            continue;
+        };
+        match (default, value) {
+            (Value::Dict(_, known), Value::Dict(tag, given)) => {
+                let inner = fitting(known, given, &format!("{path}."), mistakes);
+                kept.insert(key, Value::Dict(tag, inner));
+            }
+            // The environment knows no quotes: a number there may be meant as text.
+            (Value::String(tag, _), Value::Num(_, number)) => {
+                let text = number.to_i128().map_or_else(|| format!("{number:?}"), |n| n.to_string());
+                kept.insert(key, Value::String(*tag, text));
+            }
+            (Value::String(tag, _), Value::Bool(_, flag)) => {
+                kept.insert(key, Value::String(*tag, flag.to_string()));
+            }
+            (default, value) if kind(default) == kind(&value) => {
+                kept.insert(key, value);
+            }
+            (default, value) => mistakes.push(format!(
+                "{path}: expected {}, found {}",
+                kind(default),
+                kind(&value)
+            )),
+        }
+    }
+    kept
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(..) | Value::Char(..) => "text",
+        Value::Bool(..) => "true or false",
+        Value::Num(..) => "a number",
+        Value::Dict(..) => "a section",
+        Value::Array(..) => "a list",
+        Value::Empty(..) => "nothing",
+    }
+}
+
+/// The known key that shares most of its beginning or end with a mistyped one.
+fn nearest<'a>(known: &'a Dict, key: &str) -> Option<&'a str> {
+    let common = |name: &str| {
+        let head = name.bytes().zip(key.bytes()).take_while(|(a, b)| a == b).count();
+        let tail = name.bytes().rev().zip(key.bytes().rev()).take_while(|(a, b)| a == b).count();
+        head + tail
+    };
+    known
+        .keys()
+        .map(|name| (common(name), name.as_str()))
+        .max()
+        .filter(|(common, _)| *common >= 3)
+        .map(|(_, name)| name)
+}
+
+/// Reports values that make no sense, or that this version cannot do.
+pub fn values(config: &Config, mistakes: &mut Vec<String>) {
+    let mut check = |good: bool, message: String| {
+        if !good {
+            mistakes.push(message);
+        }
+    };
+    let one_of = |value: &str, allowed: &[&str]| allowed.contains(&value);
+    let server = &config.server;
+    check(
+        server.bind_address.parse::<std::net::IpAddr>().is_ok(),
+        format!("server.bind_address: {:?} is no IP address", server.bind_address),
+    );
+    check(
+        server.max_body_size_bytes > 0,
+        "server.max_body_size_bytes: must be above 0".into(),
+    );
+    check(!server.tls_enabled, "server.tls_enabled: this version has no TLS yet".into());
+    let storage = &config.storage;
+    check(
+        storage.backend == "local",
+        format!("storage.backend: {:?}: this version knows only \"local\"", storage.backend),
+    );
+    for (key, value) in [
+        ("data_dir", &storage.data_dir),
+        ("wal_dir", &storage.wal_dir),
+        ("meta_dir", &storage.meta_dir),
+    ] {
+        check(!value.is_empty(), format!("storage.{key}: must name a directory"));
+    }
+    check(
+        storage.wal_dir != storage.meta_dir,
+        "storage.wal_dir: must differ from storage.meta_dir".into(),
+    );
+    check(
+        config.flush.wal_size_threshold_mb <= storage.cache_max_memory_mb,
+        "flush.wal_size_threshold_mb: must not be above storage.cache_max_memory_mb".into(),
+    );
+    check(
+        one_of(&config.wal.sync, &["always", "interval", "off"]),
+        format!("wal.sync: {:?} is none of always, interval, off", config.wal.sync),
+    );
+    check(config.wal.sync_interval_ms > 0, "wal.sync_interval_ms: must be above 0".into());
+    check(
+        one_of(&config.flush.time_bucket_duration, &["1h", "1d"]),
+        format!(
+            "flush.time_bucket_duration: {:?} is neither 1h nor 1d",
+            config.flush.time_bucket_duration
+        ),
+    );
+    check(config.query.memory_max_mb > 0, "query.memory_max_mb: must be above 0".into());
+    check(
+        (1..=128).contains(&config.chdb.pool_size),
+        "chdb.pool_size: must be 1 to 128".into(),
+    );
+    check(!config.auth.enabled, "auth.enabled: this version has no authentication yet".into());
+    check(!config.cluster.enabled, "cluster.enabled: this version has no cluster yet".into());
+    check(
+        (1..1024).contains(&config.cluster.node_id),
+        "cluster.node_id: must be 1 to 1023".into(),
+    );
+    check(
+        one_of(&config.logging.format, &["text", "json"]),
+        format!("logging.format: {:?} is neither text nor json", config.logging.format),
+    );
+}

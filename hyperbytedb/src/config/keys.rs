@@ -1,0 +1,227 @@
+//! Every key with its default.
+
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    pub server: Server,
+    pub storage: Storage,
+    pub wal: Wal,
+    pub flush: Flush,
+    pub query: Query,
+    pub chdb: Chdb,
+    pub cardinality: Cardinality,
+    pub auth: Auth,
+    pub cluster: Cluster,
+    pub logging: Logging,
+}
+
+/// `[server]`: the HTTP side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Server {
+    pub bind_address: String,
+    pub port: u16,
+    /// Bytes of a request body, before and after decompression.
+    pub max_body_size_bytes: usize,
+    /// 0 = as many as the body holds.
+    pub max_points_per_request: usize,
+    /// Seconds; 0 = no limit.
+    pub query_timeout_secs: u64,
+    /// Queries at one time; 0 = as many as there are connections to the engine.
+    pub max_concurrent_queries: usize,
+    pub tls_enabled: bool,
+    pub tls_cert_path: String,
+    pub tls_key_path: String,
+}
+
+/// `[storage]`: where things lie.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Storage {
+    /// `local`.
+    pub backend: String,
+    pub data_dir: String,
+    pub wal_dir: String,
+    pub meta_dir: String,
+    /// MiB of points in memory at which writers wait, then get 503.
+    pub cache_max_memory_mb: usize,
+    pub s3: S3,
+}
+
+/// `[storage.s3]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct S3 {
+    pub bucket: String,
+    pub prefix: String,
+    pub region: String,
+    pub endpoint: String,
+    pub access_key_id: String,
+    pub secret_access_key: String,
+}
+
+/// `[wal]`: the write-ahead log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wal {
+    /// `always` (fsync before 204), `interval` or `off`.
+    pub sync: String,
+    /// Milliseconds, for `interval`.
+    pub sync_interval_ms: u64,
+}
+
+/// `[flush]`: from memory into files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flush {
+    /// Seconds after which a point in memory is written into a file.
+    pub interval_secs: u64,
+    /// MiB in memory at which a flush begins earlier.
+    pub wal_size_threshold_mb: usize,
+    /// Time in one directory of files: `1d` or `1h`.
+    pub time_bucket_duration: String,
+    /// Milliseconds that a write waits for room in memory before it is refused.
+    pub wal_enqueue_timeout_ms: u64,
+}
+
+/// `[query]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Query {
+    /// MiB that one query may use.
+    pub memory_max_mb: usize,
+    /// Buckets of GROUP BY time in one statement; 0 = no limit.
+    pub max_select_buckets: usize,
+}
+
+/// `[chdb]`: the embedded ClickHouse.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Chdb {
+    /// Connections, that is queries at one time.
+    pub pool_size: usize,
+    /// Threads of one query; 0 = one a core.
+    pub max_threads: usize,
+}
+
+/// `[cardinality]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cardinality {
+    /// 0 = no limit.
+    pub max_measurements_per_database: usize,
+}
+
+/// `[auth]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Auth {
+    pub enabled: bool,
+}
+
+/// `[cluster]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cluster {
+    pub enabled: bool,
+    /// 1 to 1023, unique in the cluster.
+    pub node_id: u64,
+    pub cluster_addr: String,
+    pub peers: String,
+}
+
+/// `[logging]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Logging {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,storage=debug`.
+    pub level: String,
+    /// `text` or `json`.
+    pub format: String,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            bind_address: "127.0.0.1".into(),
+            port: 8086,
+            max_body_size_bytes: 25 << 20,
+            max_points_per_request: 500_000,
+            query_timeout_secs: 30,
+            max_concurrent_queries: 0,
+            tls_enabled: false,
+            tls_cert_path: String::new(),
+            tls_key_path: String::new(),
+        }
+    }
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            backend: "local".into(),
+            data_dir: "./data/files".into(),
+            wal_dir: "./data/wal".into(),
+            meta_dir: "./data/meta".into(),
+            cache_max_memory_mb: 512,
+            s3: S3::default(),
+        }
+    }
+}
+
+impl Default for Wal {
+    fn default() -> Self {
+        Self {
+            sync: "always".into(),
+            sync_interval_ms: 200,
+        }
+    }
+}
+
+impl Default for Flush {
+    fn default() -> Self {
+        Self {
+            interval_secs: 600,
+            wal_size_threshold_mb: 128,
+            time_bucket_duration: "1d".into(),
+            wal_enqueue_timeout_ms: 5000,
+        }
+    }
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self {
+            memory_max_mb: 1024,
+            max_select_buckets: 0,
+        }
+    }
+}
+
+impl Default for Chdb {
+    fn default() -> Self {
+        Self {
+            pool_size: 4,
+            max_threads: 0,
+        }
+    }
+}
+
+impl Default for Cardinality {
+    fn default() -> Self {
+        Self {
+            max_measurements_per_database: 10_000,
+        }
+    }
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            node_id: 1,
+            cluster_addr: "127.0.0.1:8086".into(),
+            peers: String::new(),
+        }
+    }
+}
+
+impl Default for Logging {
+    fn default() -> Self {
+        Self {
+            level: "info".into(),
+            format: "text".into(),
+        }
+    }
+}

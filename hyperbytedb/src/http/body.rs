@@ -1,0 +1,157 @@
+//! Bodies: requests read within bounds, answers whole or in pieces.
+
+use std::convert::Infallible;
+use std::io::Read;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use flate2::read::MultiGzDecoder;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::mpsc;
+
+use super::error::HttpError;
+use crate::service::Piece;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum AnswerBody {
+    Whole(Option<Bytes>),
+    Pieces {
+        ready: Option<Bytes>,
+        pieces: mpsc::Receiver<Piece>,
+    },
+}
+
+impl AnswerBody {
+    #[must_use]
+    pub fn empty() -> Self {
+        AnswerBody::Whole(None)
+    }
+}
+
+impl From<Bytes> for AnswerBody {
+    fn from(bytes: Bytes) -> Self {
+        AnswerBody::Whole(Some(bytes))
+    }
+}
+
+impl From<String> for AnswerBody {
+    fn from(text: String) -> Self {
+        AnswerBody::Whole(Some(Bytes::from(text)))
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            AnswerBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            AnswerBody::Pieces { ready, pieces } => {
+                if let Some(bytes) = ready.take() {
+                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                }
+                pieces.poll_recv(context).map(|piece| {
+                    piece.map(|piece| match piece {
+                        Piece::Part(bytes) | Piece::Last(bytes) => Ok(Frame::data(bytes)),
+                    })
+                })
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, AnswerBody::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            AnswerBody::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            AnswerBody::Pieces { .. } => SizeHint::default(),
+        }
+    }
+}
+
+/// Reads a whole body of at most `limit` bytes.
+///
+/// # Errors
+/// When it is larger, or the client breaks off.
+pub async fn read<B>(mut body: B, limit: usize) -> Result<Bytes, HttpError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if expected > limit {
+        return Err(HttpError::BodyTooLarge);
+    }
+    let mut collected = BytesMut::with_capacity(expected);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| HttpError::Body(error.to_string()))?;
+        if let Ok(data) = frame.into_data() {
+            if collected.len() + data.len() > limit {
+                return Err(HttpError::BodyTooLarge);
+            }
+            collected.extend_from_slice(&data);
+        }
+    }
+    Ok(collected.freeze())
+}
+
+/// Inflates a gzip body into at most `limit` bytes. An empty body stays empty: some
+/// clients label it gzip, too.
+///
+/// # Errors
+/// When it is no gzip, or inflates beyond the limit.
+pub fn inflate(body: &Bytes, limit: usize) -> Result<Bytes, HttpError> {
+    if body.is_empty() {
+        return Ok(Bytes::new());
+    }
+    let mut plain = Vec::with_capacity(body.len().saturating_mul(4).min(limit));
+    MultiGzDecoder::new(body.as_ref())
+        .take(limit as u64 + 1)
+        .read_to_end(&mut plain)
+        .map_err(|error| HttpError::Body(error.to_string()))?;
+    if plain.len() > limit {
+        return Err(HttpError::BodyTooLarge);
+    }
+    Ok(Bytes::from(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
+
+    fn gzip(text: &[u8]) -> Bytes {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text).unwrap();
+        Bytes::from(encoder.finish().unwrap())
+    }
+
+    #[test]
+    fn gzip_is_inflated_within_the_limit_only() {
+        let packed = gzip(&vec![b'x'; 100_000]);
+        assert_eq!(inflate(&packed, 100_000).unwrap().len(), 100_000);
+        assert!(matches!(inflate(&packed, 99_999), Err(HttpError::BodyTooLarge)));
+        assert!(matches!(inflate(&Bytes::from("cpu v=1"), 10), Err(HttpError::Body(_))));
+        assert!(inflate(&Bytes::new(), 10).unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_is_refused() {
+        let body = http_body_util::Full::new(Bytes::from("12345"));
+        assert_eq!(read(body.clone(), 5).await.unwrap(), "12345");
+        assert!(matches!(read(body, 4).await, Err(HttpError::BodyTooLarge)));
+    }
+}

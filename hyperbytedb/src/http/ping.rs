@@ -1,0 +1,65 @@
+//! `/ping`, `/health`, `/ready`, `/status`.
+
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Response, StatusCode};
+use storage::Engine;
+
+use super::Answer;
+use super::body::AnswerBody;
+use super::request::Parameters;
+
+const VERSION: &str = concat!("1.8.10-hyperbytedb.", env!("CARGO_PKG_VERSION"));
+
+/// `/ping`: 204, or the version when `verbose` is asked for.
+pub fn ping(parameters: &Parameters) -> Answer {
+    match parameters.get("verbose") {
+        Some(verbose) if verbose != "0" && verbose != "false" => {
+            json(StatusCode::OK, &serde_json::json!({ "version": VERSION }))
+        }
+        _ => no_content(),
+    }
+}
+
+/// `/health`: whether this node can store and answer.
+pub fn health(engine: &Engine) -> Answer {
+    let (status, pass, message) = match engine.flush_error() {
+        None => (StatusCode::OK, "pass", "ready for queries and writes".to_string()),
+        Some(error) => (StatusCode::SERVICE_UNAVAILABLE, "fail", format!("flush failed: {error}")),
+    };
+    let body = serde_json::json!({
+        "checks": [], "message": message, "name": "influxdb", "status": pass, "version": VERSION,
+    });
+    json(status, &body)
+}
+
+/// An answer without a body.
+pub fn no_content() -> Answer {
+    let mut answer = Response::new(AnswerBody::empty());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    // InfluxDB labels empty answers, too, and some clients look at it.
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// A JSON answer.
+pub fn json(status: StatusCode, value: &serde_json::Value) -> Answer {
+    let mut answer = Response::new(AnswerBody::from(format!("{value}\n")));
+    *answer.status_mut() = status;
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// The answer to OPTIONS, with what a browser asks for.
+pub fn options(methods: &[Method]) -> Answer {
+    let mut answer = no_content();
+    *answer.status_mut() = StatusCode::OK;
+    let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    if let Ok(value) = HeaderValue::from_str(&methods.join(", ")) {
+        answer.headers_mut().insert("allow", value);
+    }
+    answer
+}

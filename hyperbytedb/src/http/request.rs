@@ -1,0 +1,104 @@
+//! The parameters of a request: the URL's, and those of a form body.
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+
+use super::error::HttpError;
+
+/// Parameters by name; the last of several with one name counts, but the first place
+/// that has one wins (the form before the URL).
+#[derive(Debug, Clone, Default)]
+pub struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Those of the URL's query.
+    #[must_use]
+    pub fn of_url(query: Option<&str>) -> Self {
+        let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        Self(pairs.into_owned().collect())
+    }
+
+    /// Adds those of a form body; they win over the URL's.
+    ///
+    /// # Errors
+    /// When a multipart body cannot be read.
+    pub fn add_form(&mut self, headers: &HeaderMap, body: &Bytes) -> Result<(), HttpError> {
+        let content_type = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        if content_type.starts_with("application/x-www-form-urlencoded") {
+            let form = url::form_urlencoded::parse(body).into_owned();
+            // Clients send empty values for what they do not set.
+            let form: Vec<_> = form.filter(|(_, value)| !value.is_empty()).collect();
+            self.0.splice(0..0, form);
+        } else if let Some(boundary) = boundary_of(content_type) {
+            let parts = parts_of(body, boundary)?;
+            self.0.splice(0..0, parts);
+        }
+        Ok(())
+    }
+
+    /// A parameter that is there and not empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+fn boundary_of(content_type: &str) -> Option<&str> {
+    let rest = content_type.strip_prefix("multipart/form-data")?;
+    let boundary = rest.split(';').find_map(|part| part.trim().strip_prefix("boundary="))?;
+    Some(boundary.trim_matches('"'))
+}
+
+/// The parts of a multipart body by their names.
+fn parts_of(body: &[u8], boundary: &str) -> Result<Vec<(String, String)>, HttpError> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| HttpError::Body("a multipart body must be UTF-8".to_string()))?;
+    let delimiter = format!("--{boundary}");
+    let mut parts = Vec::new();
+    for part in text.split(delimiter.as_str()).skip(1) {
+        let Some((head, content)) = part.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let name = head
+            .split(';')
+            .find_map(|item| item.trim().strip_prefix("name="))
+            .map(|name| name.split('\r').next().unwrap_or(name).trim_matches('"'));
+        if let Some(name) = name {
+            let content = content.strip_suffix("\r\n").unwrap_or(content);
+            parts.push((name.to_string(), content.to_string()));
+        }
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn form_values_win_and_empty_ones_do_not_count() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, "application/x-www-form-urlencoded".parse().unwrap());
+        let mut parameters = Parameters::of_url(Some("db=a&epoch=ms&rp=&q=x%20y"));
+        parameters.add_form(&headers, &Bytes::from("q=SELECT+1&db=")).unwrap();
+        assert_eq!(parameters.get("q"), Some("SELECT 1"));
+        assert_eq!(parameters.get("db"), Some("a"));
+        assert_eq!(parameters.get("rp"), None);
+    }
+
+    #[test]
+    fn a_multipart_file_is_the_query() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, "multipart/form-data; boundary=XX".parse().unwrap());
+        let body = "--XX\r\nContent-Disposition: form-data; name=\"q\"; filename=\"f\"\r\nContent-Type: text/plain\r\n\r\nSHOW DATABASES\r\n--XX--\r\n";
+        let mut parameters = Parameters::default();
+        parameters.add_form(&headers, &Bytes::from(body)).unwrap();
+        assert_eq!(parameters.get("q"), Some("SHOW DATABASES"));
+    }
+}

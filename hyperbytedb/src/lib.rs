@@ -1,0 +1,18 @@
+//! The database process: HTTP in, layers, a write and a query service over one storage
+//! engine. [`app`] is where everything is put together.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod http;
+pub mod layers;
+pub mod query;
+pub mod schema;
+pub mod write;
+
+#[path = "query/clickhouse/mod.rs"]
+pub mod clickhouse;
+#[path = "query/into.rs"]
+pub mod into;
+#[path = "query/service.rs"]
+pub mod service;

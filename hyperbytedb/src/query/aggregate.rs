@@ -1,0 +1,276 @@
+//! Aggregates and selectors: from the rows of a bucket to its values.
+
+mod collect;
+mod element;
+mod pick;
+mod reduce;
+mod top;
+
+use std::ops::Range;
+
+use influxql::ast::DataType;
+
+use super::budget::Budget;
+use super::call::Series;
+use super::column::{Column, ColumnBuilder};
+use super::error::QueryError;
+use super::rows::Block;
+use super::value::Value;
+use super::window::Buckets;
+
+/// A function that reduces the rows of a bucket.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Function {
+    Count,
+    Sum,
+    Mean,
+    Min,
+    Max,
+    First,
+    Last,
+    Spread,
+    Median,
+    Mode,
+    Stddev,
+    Percentile(f64),
+    Distinct,
+    /// The largest (or with `bottom` the smallest) `n`; with `by`, at most one for
+    /// each combination of the companion columns at these places.
+    Top {
+        n: usize,
+        bottom: bool,
+        by: Vec<usize>,
+    },
+    Sample(usize),
+    /// No reduction: every row.
+    Rows,
+}
+
+impl Function {
+    /// How InfluxDB calls it in errors.
+    fn name(&self) -> &'static str {
+        match self {
+            Function::Count => "count",
+            Function::Sum => "sum",
+            Function::Mean => "mean",
+            Function::Min => "min",
+            Function::Max => "max",
+            Function::First => "first",
+            Function::Last => "last",
+            Function::Spread => "spread",
+            Function::Median => "median",
+            Function::Mode => "mode",
+            Function::Stddev => "stddev",
+            Function::Percentile(_) => "percentile",
+            Function::Distinct => "distinct",
+            Function::Top { bottom: false, .. } => "top",
+            Function::Top { bottom: true, .. } => "bottom",
+            Function::Sample(_) => "sample",
+            Function::Rows => "rows",
+        }
+    }
+
+    /// Whether values of a type can be reduced.
+    ///
+    /// # Errors
+    /// [`QueryError::Invalid`] with InfluxDB's text if not.
+    pub fn check_type(&self, data_type: Option<DataType>) -> Result<(), QueryError> {
+        let refused = match data_type {
+            Some(DataType::String | DataType::Tag) => !matches!(
+                self,
+                Function::Count
+                    | Function::First
+                    | Function::Last
+                    | Function::Mode
+                    | Function::Distinct
+                    | Function::Sample(_)
+                    | Function::Rows
+            ),
+            Some(DataType::Boolean) => !matches!(
+                self,
+                Function::Count
+                    | Function::First
+                    | Function::Last
+                    | Function::Min
+                    | Function::Max
+                    | Function::Mode
+                    | Function::Distinct
+                    | Function::Sample(_)
+                    | Function::Rows
+            ),
+            _ => false,
+        };
+        if refused {
+            return Err(unsupported(self.name(), data_type));
+        }
+        Ok(())
+    }
+}
+
+/// The error of a function that cannot take a type.
+pub fn unsupported(function: &str, data_type: Option<DataType>) -> QueryError {
+    let kind = match data_type {
+        Some(DataType::Boolean) => "boolean",
+        Some(DataType::Integer) => "integer",
+        Some(DataType::Unsigned) => "unsigned",
+        Some(DataType::Float) => "float",
+        _ => "string",
+    };
+    QueryError::Invalid(format!(
+        "unsupported {function} iterator type: *query.{kind}InterruptIterator"
+    ))
+}
+
+/// Rows of which every one has a value.
+pub(crate) struct Rows<'a> {
+    pub times: &'a [i64],
+    pub values: &'a Column,
+    pub aux: &'a [Column],
+}
+
+/// Takes the rows of one bucket after the other.
+pub(crate) trait Reducer: Send {
+    /// Takes rows that belong to the current bucket.
+    fn push(&mut self, rows: &Rows<'_>, range: Range<usize>) -> Result<(), QueryError>;
+    /// Puts out the bucket's values and is ready for the next one.
+    fn finish(&mut self, start: i64, out: &mut SeriesBuilder) -> Result<(), QueryError>;
+}
+
+/// Collects the values of a group.
+#[derive(Debug)]
+pub(crate) struct SeriesBuilder {
+    times: Vec<i64>,
+    values: ColumnBuilder,
+    aux: Vec<ColumnBuilder>,
+}
+
+impl SeriesBuilder {
+    fn new(data_type: Option<DataType>, aux: usize) -> SeriesBuilder {
+        SeriesBuilder {
+            times: Vec::new(),
+            values: ColumnBuilder::new(data_type),
+            aux: (0..aux).map(|_| ColumnBuilder::new(None)).collect(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, time: i64, value: &Value, aux: &[Value]) {
+        self.times.push(time);
+        self.values.push(value);
+        for (place, builder) in self.aux.iter_mut().enumerate() {
+            builder.push(aux.get(place).unwrap_or(&Value::Null));
+        }
+    }
+
+    fn finish(self) -> Series {
+        Series {
+            times: self.times,
+            values: self.values.finish(),
+            aux: self.aux.into_iter().map(ColumnBuilder::finish).collect(),
+        }
+    }
+}
+
+/// Reduces the rows of one group, bucket by bucket.
+pub(crate) struct GroupReducer {
+    reducer: Box<dyn Reducer>,
+    buckets: Buckets,
+    out: SeriesBuilder,
+    /// Start and end of the bucket that is being filled.
+    current: Option<(i64, i64)>,
+    /// Places of the value and of the companions among a block's columns.
+    value: usize,
+    aux: Vec<usize>,
+}
+
+impl GroupReducer {
+    /// `data_type` is that of the input's values.
+    pub fn new(
+        function: &Function,
+        data_type: Option<DataType>,
+        buckets: Buckets,
+        value: usize,
+        aux: Vec<usize>,
+        budget: &Budget,
+    ) -> GroupReducer {
+        let result = match function {
+            Function::Count => Some(DataType::Integer),
+            Function::Mean | Function::Median | Function::Stddev => Some(DataType::Float),
+            _ => data_type,
+        };
+        GroupReducer {
+            reducer: element::reducer(function, data_type, budget),
+            buckets,
+            out: SeriesBuilder::new(result, aux.len()),
+            current: None,
+            value,
+            aux,
+        }
+    }
+
+    /// Takes a block of the group; rows without a value do not count.
+    pub fn push(&mut self, block: &Block) -> Result<(), QueryError> {
+        let Some(column) = block.columns.get(self.value) else {
+            return Ok(());
+        };
+        if column.null_count() == column.len() {
+            return Ok(());
+        }
+        if column.null_count() > 0 {
+            let mask = (0..column.len()).map(|row| Some(!column.is_null(row))).collect();
+            let kept = block.filter(&mask)?;
+            return self.push(&kept);
+        }
+        let aux: Vec<Column> = self
+            .aux
+            .iter()
+            .filter_map(|place| block.columns.get(*place).cloned())
+            .collect();
+        let rows = Rows {
+            times: &block.times,
+            values: column,
+            aux: &aux,
+        };
+        let mut from = 0;
+        while from < rows.times.len() {
+            let (start, end) = match self.current {
+                Some(bucket) => bucket,
+                None => self.buckets.window(rows.times[from]),
+            };
+            self.current = Some((start, end));
+            let rest = &rows.times[from..];
+            let inside = if self.buckets.every == 0 {
+                rest.len()
+            } else {
+                rest.iter()
+                    .take_while(|time| **time >= start && **time < end)
+                    .count()
+            };
+            if inside > 0 {
+                self.reducer.push(&rows, from..from + inside)?;
+            }
+            from += inside;
+            if from < rows.times.len() {
+                self.close()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), QueryError> {
+        if let Some((start, _)) = self.current.take() {
+            self.reducer.finish(start, &mut self.out)?;
+        }
+        Ok(())
+    }
+
+    /// The values of all buckets.
+    pub fn finish(mut self) -> Result<Series, QueryError> {
+        self.close()?;
+        Ok(self.out.finish())
+    }
+}
+
+/// The values of the companion columns at a row.
+pub(crate) fn aux_values(rows: &Rows<'_>, row: usize) -> Vec<Value> {
+    rows.aux.iter().map(|column| column.value(row)).collect()
+}

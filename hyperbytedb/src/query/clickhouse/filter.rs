@@ -1,0 +1,113 @@
+//! Conditions as SQL.
+
+use chdb::literal;
+use influxql::ast::{BinaryOp, DataType, Expr};
+
+use super::layout::{Layout, field_type};
+use crate::query::error::QueryError;
+
+/// The SQL of a resolved condition over the short names of `layout`.
+///
+/// # Errors
+/// When the condition holds something that InfluxQL has no meaning for there.
+pub fn to_sql(expr: &Expr, layout: &Layout) -> Result<String, QueryError> {
+    let mut out = String::new();
+    push(expr, layout, &mut out)?;
+    Ok(out)
+}
+
+fn push(expr: &Expr, layout: &Layout, out: &mut String) -> Result<(), QueryError> {
+    match expr {
+        Expr::VarRef { name, cast } => push_reference(name, *cast, layout, out)?,
+        Expr::Number(value) if value.is_finite() => out.push_str(&format!("toFloat64({value:?})")),
+        Expr::Integer(value) => out.push_str(&format!("toInt64({value})")),
+        Expr::Unsigned(value) => out.push_str(&format!("toUInt64({value})")),
+        Expr::String(text) => out.push_str(&literal(text)),
+        Expr::Boolean(flag) => out.push_str(if *flag { "true" } else { "false" }),
+        Expr::Paren(inner) => push(inner, layout, out)?,
+        Expr::Binary { op, lhs, rhs } => push_binary(*op, lhs, rhs, layout, out)?,
+        other => {
+            return Err(QueryError::Invalid(format!("invalid condition: {other}")));
+        }
+    }
+    Ok(())
+}
+
+fn push_reference(
+    name: &str,
+    cast: Option<DataType>,
+    layout: &Layout,
+    out: &mut String,
+) -> Result<(), QueryError> {
+    let place = match cast {
+        Some(DataType::Tag) => layout.tag(name).map(|at| format!("g{at}")),
+        Some(cast) => layout
+            .field(name, field_type(cast, name)?)
+            .map(|at| format!("f{at}")),
+        None => None,
+    };
+    let place = place.ok_or_else(|| QueryError::Engine(format!("{name} is not resolved")))?;
+    out.push_str(&place);
+    Ok(())
+}
+
+fn push_binary(
+    op: BinaryOp,
+    lhs: &Expr,
+    rhs: &Expr,
+    layout: &Layout,
+    out: &mut String,
+) -> Result<(), QueryError> {
+    if matches!(op, BinaryOp::EqRegex | BinaryOp::NotEqRegex) {
+        return push_match(op == BinaryOp::EqRegex, lhs, rhs, layout, out);
+    }
+    let left = to_sql(lhs, layout)?;
+    let right = to_sql(rhs, layout)?;
+    let text = match op {
+        // As InfluxDB: a division by zero gives zero.
+        BinaryOp::Div => format!("if(({right}) = 0, 0, ({left}) / ({right}))"),
+        BinaryOp::Mod => format!("if(({right}) = 0, 0, ({left}) % ({right}))"),
+        BinaryOp::BitAnd => format!("bitAnd({left}, {right})"),
+        BinaryOp::BitOr => format!("bitOr({left}, {right})"),
+        BinaryOp::BitXor => format!("bitXor({left}, {right})"),
+        _ => format!("({left}) {} ({right})", symbol(op)),
+    };
+    out.push('(');
+    out.push_str(&text);
+    out.push(')');
+    Ok(())
+}
+
+fn symbol(op: BinaryOp) -> &'static str {
+    match op {
+        BinaryOp::Add => "+",
+        BinaryOp::Sub => "-",
+        BinaryOp::Mul => "*",
+        BinaryOp::And => "AND",
+        BinaryOp::Or => "OR",
+        BinaryOp::NotEq => "!=",
+        BinaryOp::Lt => "<",
+        BinaryOp::LtEq => "<=",
+        BinaryOp::Gt => ">",
+        BinaryOp::GtEq => ">=",
+        _ => "=",
+    }
+}
+
+fn push_match(
+    positive: bool,
+    lhs: &Expr,
+    rhs: &Expr,
+    layout: &Layout,
+    out: &mut String,
+) -> Result<(), QueryError> {
+    let Expr::Regex(pattern) = rhs else {
+        return Err(QueryError::Invalid(format!("{rhs} is not a regular expression")));
+    };
+    let left = to_sql(lhs, layout)?;
+    // ClickHouse lets a dot match a newline, Go and so InfluxDB do not.
+    let pattern = literal(&format!("(?-s){pattern}"));
+    let negation = if positive { "" } else { "NOT " };
+    out.push_str(&format!("({negation}match({left}, {pattern}))"));
+    Ok(())
+}

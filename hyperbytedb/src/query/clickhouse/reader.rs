@@ -1,0 +1,183 @@
+//! Answers scans through the embedded ClickHouse.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use chdb::{ChdbError, Pool, Query};
+use points::FieldType;
+use storage::{Engine, StorageError, TableName};
+
+use super::layout::Layout;
+use super::sources::{Sources, sources_of};
+use super::sql::query_of;
+use crate::query::context::QueryContext;
+use crate::query::error::QueryError;
+use crate::query::scan::{AggregateFunction, Batches, Output, Reader, Scan};
+
+/// A [`Reader`] over the storage engine and the embedded ClickHouse.
+pub struct ClickHouseReader {
+    engine: Arc<Engine>,
+    pool: Arc<Pool>,
+    /// Threads of one query, 0 = one a core.
+    threads_max: usize,
+}
+
+/// Rows of the sources up to which one thread is quicker than several.
+const ROWS_FOR_ONE_THREAD: u64 = 100_000;
+
+impl ClickHouseReader {
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, pool: Arc<Pool>, threads_max: usize) -> Self {
+        Self {
+            engine,
+            pool,
+            threads_max,
+        }
+    }
+}
+
+impl From<StorageError> for QueryError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::DatabaseNotFound(name) => QueryError::DatabaseNotFound(name),
+            StorageError::PolicyNotFound(name) => QueryError::PolicyNotFound(name),
+            StorageError::InvalidPolicy(text) => QueryError::Invalid(text),
+            other => QueryError::Engine(other.to_string()),
+        }
+    }
+}
+
+impl Reader for ClickHouseReader {
+    fn scan(&self, scan: &Scan, context: &QueryContext) -> Result<Batches, QueryError> {
+        context.check()?;
+        let nothing: Batches = Box::new(std::iter::empty());
+        let name = TableName {
+            database: scan.table.database.clone(),
+            policy: scan.table.policy.clone(),
+            measurement: scan.table.measurement.clone(),
+        };
+        let view = self.engine.read_view(&name, (scan.time.min, scan.time.max))?;
+        let Some(view) = view.map(Arc::new) else {
+            return Ok(nothing);
+        };
+        let layout = Arc::new(Layout::new(scan, &view)?);
+        let Sources { selects, tables } = sources_of(&view, &layout);
+        if selects.is_empty() {
+            return Ok(nothing);
+        }
+        let rows: u64 = view.files.iter().map(|file| file.rows).sum::<u64>()
+            + view.runs.iter().map(|run| run.rows.len() as u64).sum::<u64>();
+        let sql = format!(
+            "{} SETTINGS {}",
+            query_of(scan, &layout, &selects)?,
+            self.settings(rows, context)
+        );
+        tracing::debug!(sql, "scan");
+        let streamed = matches!(scan.output, Output::Rows { limit: None, .. });
+        let batches = self
+            .pool
+            .query(Query {
+                sql,
+                tables,
+                streamed,
+            })
+            .map_err(|error| query_error(&error, context))?;
+        let schema = schema_of(scan);
+        let context = context.clone();
+        Ok(Box::new(batches.map(move |batch| {
+            context.check()?;
+            let batch = batch.map_err(|error| query_error(&error, &context))?;
+            conform(&batch, &schema)
+        })))
+    }
+}
+
+impl ClickHouseReader {
+    fn settings(&self, rows: u64, context: &QueryContext) -> String {
+        let threads = match self.threads_max {
+            _ if rows <= ROWS_FOR_ONE_THREAD => 1,
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            threads => threads,
+        };
+        let mut settings = format!(
+            "max_threads = {threads}, max_memory_usage = {}",
+            context.memory_bytes_max
+        );
+        if let Some(left) = context.time_left() {
+            // Zero would mean no limit.
+            let seconds = left.as_secs_f64().max(0.001);
+            settings.push_str(&format!(", max_execution_time = {seconds:.3}"));
+        }
+        settings
+    }
+}
+
+fn query_error(error: &ChdbError, context: &QueryContext) -> QueryError {
+    match error {
+        ChdbError::Timeout => QueryError::Timeout,
+        ChdbError::Memory => QueryError::Memory {
+            limit_bytes: context.memory_bytes_max,
+        },
+        other => QueryError::Engine(other.to_string()),
+    }
+}
+
+fn arrow_type(field_type: FieldType) -> DataType {
+    match field_type {
+        FieldType::Float => DataType::Float64,
+        FieldType::Integer => DataType::Int64,
+        FieldType::Unsigned => DataType::UInt64,
+        FieldType::String => DataType::Utf8,
+        FieldType::Boolean => DataType::Boolean,
+    }
+}
+
+/// The columns that [`Output`] promises.
+fn schema_of(scan: &Scan) -> SchemaRef {
+    let mut fields: Vec<Field> = (0..scan.dimensions.len())
+        .map(|at| Field::new(format!("d{at}"), DataType::Utf8, true))
+        .collect();
+    fields.push(Field::new("time", DataType::Int64, true));
+    match &scan.output {
+        Output::Rows { fields: wanted, tags, .. } => {
+            for (at, field) in wanted.iter().enumerate() {
+                fields.push(Field::new(format!("v{at}"), arrow_type(field.field_type), true));
+            }
+            for at in 0..tags.len() {
+                fields.push(Field::new(format!("w{at}"), DataType::Utf8, true));
+            }
+        }
+        Output::Aggregates { calls, .. } => {
+            for (at, call) in calls.iter().enumerate() {
+                let data_type = match call.function {
+                    AggregateFunction::Count => DataType::Int64,
+                    AggregateFunction::Mean => DataType::Float64,
+                    _ => arrow_type(call.field.field_type),
+                };
+                fields.push(Field::new(format!("v{at}"), data_type, true));
+                if call.with_time {
+                    fields.push(Field::new(format!("w{at}"), DataType::Int64, true));
+                }
+            }
+        }
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// The engine's batch in the promised types.
+fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, QueryError> {
+    let fail = |error: arrow::error::ArrowError| {
+        QueryError::Engine(format!("the engine's answer has an unexpected form: {error}"))
+    };
+    let mut arrays: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
+    for (array, field) in batch.columns().iter().zip(schema.fields()) {
+        if array.data_type() == field.data_type() {
+            arrays.push(array.clone());
+        } else {
+            arrays.push(cast(array, field.data_type()).map_err(fail)?);
+        }
+    }
+    RecordBatch::try_new(schema.clone(), arrays).map_err(fail)
+}

@@ -1,0 +1,285 @@
+//! Where a scan's rows come from: files that ClickHouse reads itself, and rows in
+//! memory that it gets as Arrow streams.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::{
+    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchIterator, new_null_array,
+};
+use arrow::compute::{cast, filter_record_batch, kernels::zip::zip, is_not_null};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use chdb::{TableReader, identifier, literal};
+use points::FieldType;
+use storage::{FileEntry, ReadView, Rows, tag_array, tag_column};
+
+use super::layout::{FieldColumn, Layout};
+
+/// SELECTs whose union is the input of the query, with the Arrow tables they name.
+pub struct Sources {
+    pub selects: Vec<String>,
+    pub tables: Vec<(String, TableReader)>,
+}
+
+/// Every use of a stream needs a name of its own.
+static NAMES: AtomicU64 = AtomicU64::new(0);
+
+/// All sources of the view.
+pub fn sources_of(view: &Arc<ReadView>, layout: &Arc<Layout>) -> Sources {
+    let mut sources = Sources {
+        selects: Vec::new(),
+        tables: Vec::new(),
+    };
+    if let Some(select) = select_files(view, layout) {
+        sources.selects.push(select);
+    }
+    let runs = runs_reader(view, layout);
+    let merged = merged_reader(view, layout);
+    for reader in runs.into_iter().chain(merged) {
+        let name = format!("s{}", NAMES.fetch_add(1, Ordering::Relaxed));
+        sources
+            .selects
+            .push(format!("SELECT * FROM ArrowStream({})", literal(&name)));
+        sources.tables.push((name, reader));
+    }
+    sources
+}
+
+/// The times outside the windows that are merged beforehand.
+fn outside_windows(view: &ReadView) -> String {
+    let mut text = format!("t >= {} AND t <= {}", view.time.0, view.time.1);
+    for (from, to) in &view.windows {
+        text.push_str(&format!(" AND NOT (t >= {from} AND t <= {to})"));
+    }
+    text
+}
+
+fn covered(view: &ReadView, min: i64, max: i64) -> bool {
+    view.windows.iter().any(|(from, to)| *from <= min && max <= *to)
+}
+
+fn select_files(view: &ReadView, layout: &Layout) -> Option<String> {
+    let files: Vec<&FileEntry> = view
+        .files
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|file| !covered(view, file.min_time, file.max_time))
+        .collect();
+    if files.is_empty() {
+        return None;
+    }
+    let mut columns = vec!["time AS t".to_string()];
+    let mut structure = vec!["`time` Int64".to_string()];
+    for (at, key) in layout.tags.iter().enumerate() {
+        let known = view.tag_keys.contains(key) || files.iter().any(|file| file.tag_keys.contains(key));
+        if known {
+            let name = identifier(&tag_column(key));
+            structure.push(format!("{name} LowCardinality(String)"));
+            columns.push(format!("{name} AS g{at}"));
+        } else {
+            columns.push(format!("toLowCardinality('') AS g{at}"));
+        }
+    }
+    for (at, field) in layout.fields.iter().enumerate() {
+        for (_, physical, column_type) in &field.columns {
+            structure.push(format!("{} {}", identifier(physical), sql_type(*column_type)));
+        }
+        columns.push(format!("{} AS f{at}", field_sql(field)));
+    }
+    let paths: Vec<String> = files
+        .iter()
+        .map(|file| view.path(file).to_string_lossy().into_owned())
+        .collect();
+    let path = match paths.as_slice() {
+        [path] => path.clone(),
+        paths => format!("{{{}}}", paths.join(",")),
+    };
+    Some(format!(
+        "SELECT {} FROM file({}, Parquet, {}) WHERE {}",
+        columns.join(", "),
+        literal(&path),
+        literal(&structure.join(", ")),
+        outside_windows(view)
+    ))
+}
+
+fn field_sql(field: &FieldColumn) -> String {
+    let columns: Vec<String> = field
+        .columns
+        .iter()
+        .map(|(_, physical, column_type)| {
+            let name = identifier(physical);
+            if *column_type == field.field_type {
+                name
+            } else {
+                format!("CAST({name} AS {})", sql_type(field.field_type))
+            }
+        })
+        .collect();
+    match columns.as_slice() {
+        [] => format!("CAST(NULL AS {})", sql_type(field.field_type)),
+        [column] => column.clone(),
+        columns => format!("coalesce({})", columns.join(", ")),
+    }
+}
+
+fn sql_type(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::Float => "Nullable(Float64)",
+        FieldType::Integer => "Nullable(Int64)",
+        FieldType::Unsigned => "Nullable(UInt64)",
+        FieldType::String => "Nullable(String)",
+        FieldType::Boolean => "Nullable(Bool)",
+    }
+}
+
+fn arrow_type(field_type: FieldType) -> DataType {
+    match field_type {
+        FieldType::Float => DataType::Float64,
+        FieldType::Integer => DataType::Int64,
+        FieldType::Unsigned => DataType::UInt64,
+        FieldType::String => DataType::Utf8,
+        FieldType::Boolean => DataType::Boolean,
+    }
+}
+
+fn schema_of(layout: &Layout) -> SchemaRef {
+    let mut fields = vec![Field::new("t", DataType::Int64, false)];
+    for at in 0..layout.tags.len() {
+        let dictionary =
+            DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        fields.push(Field::new(format!("g{at}"), dictionary, false));
+    }
+    for (at, field) in layout.fields.iter().enumerate() {
+        fields.push(Field::new(format!("f{at}"), arrow_type(field.field_type), true));
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// The runs in memory, without what the windows cover.
+fn runs_reader(view: &Arc<ReadView>, layout: &Arc<Layout>) -> Option<TableReader> {
+    let runs: Vec<_> = view
+        .runs
+        .iter()
+        .filter(|run| !covered(view, run.min_time, run.max_time))
+        .cloned()
+        .collect();
+    if runs.is_empty() {
+        return None;
+    }
+    let schema = schema_of(layout);
+    let (of_batches, layout, view) = (schema.clone(), layout.clone(), view.clone());
+    let batches = runs.into_iter().map(move |run| {
+        let batch = batch_of(&view, &layout, &of_batches, &run.rows)?;
+        outside(&view, &run.rows, batch)
+    });
+    Some(Box::new(RecordBatchIterator::new(batches, schema)))
+}
+
+/// Leaves out rows outside the view's time or inside its windows.
+fn outside(view: &ReadView, rows: &Rows, batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let wanted = |time: i64| {
+        time >= view.time.0
+            && time <= view.time.1
+            && !view.windows.iter().any(|(from, to)| *from <= time && time <= *to)
+    };
+    if rows.times.iter().all(|time| wanted(*time)) {
+        return Ok(batch);
+    }
+    let keep = rows.times.iter().map(|time| Some(wanted(*time))).collect();
+    filter_record_batch(&batch, &keep)
+}
+
+/// The merged rows of the windows, made as they are read.
+fn merged_reader(view: &Arc<ReadView>, layout: &Arc<Layout>) -> Option<TableReader> {
+    if view.windows.is_empty() {
+        return None;
+    }
+    let schema = schema_of(layout);
+    let slices: Vec<_> = view.merge_slices();
+    let (of_batches, layout, view) = (schema.clone(), layout.clone(), view.clone());
+    let columns = layout.column_ids();
+    let batches = slices.into_iter().map(move |slice| {
+        let rows = view
+            .merge_slice(slice, &columns)
+            .map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
+        batch_of(&view, &layout, &of_batches, &rows)
+    });
+    Some(Box::new(RecordBatchIterator::new(batches, schema)))
+}
+
+/// Rows under the short names of the layout.
+fn batch_of(
+    view: &ReadView,
+    layout: &Layout,
+    schema: &SchemaRef,
+    rows: &Rows,
+) -> Result<RecordBatch, ArrowError> {
+    let mut arrays: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(rows.times.clone()))];
+    arrays.extend(tag_arrays(view, layout, rows));
+    for field in &layout.fields {
+        arrays.push(field_array(field, rows)?);
+    }
+    RecordBatch::try_new(schema.clone(), arrays)
+}
+
+fn tag_arrays(view: &ReadView, layout: &Layout, rows: &Rows) -> Vec<ArrayRef> {
+    if layout.tags.is_empty() {
+        return Vec::new();
+    }
+    // Stretches of rows of one series, and the tags of each series once.
+    let mut stretches: Vec<(u32, usize)> = Vec::new();
+    for series in &rows.series {
+        match stretches.last_mut() {
+            Some((last, count)) if last == series => *count += 1,
+            _ => stretches.push((*series, 1)),
+        }
+    }
+    let inner = view.table.read();
+    let mut tags: HashMap<u32, Vec<String>> = HashMap::new();
+    for (series, _) in &stretches {
+        tags.entry(*series).or_insert_with(|| {
+            let set = inner.series.tags(*series);
+            let value = |key: &String| {
+                let found = set.0.iter().find(|(other, _)| other == key);
+                found.map_or(String::new(), |(_, value)| value.clone())
+            };
+            layout.tags.iter().map(value).collect()
+        });
+    }
+    drop(inner);
+    (0..layout.tags.len())
+        .map(|at| {
+            let value = |(series, count): &(u32, usize)| (tags[series][at].as_str(), *count);
+            tag_array(stretches.iter().map(value))
+        })
+        .collect()
+}
+
+fn field_array(field: &FieldColumn, rows: &Rows) -> Result<ArrayRef, ArrowError> {
+    let wanted = arrow_type(field.field_type);
+    let mut result: Option<ArrayRef> = None;
+    for (id, _, column_type) in &field.columns {
+        let Some(column) = rows.column(*id) else {
+            continue;
+        };
+        let values = if *column_type == field.field_type {
+            column.values.clone()
+        } else {
+            cast(&column.values, &wanted)?
+        };
+        result = Some(match result {
+            None => values,
+            Some(first) => {
+                let there = is_not_null(&first)?;
+                zip(&there, &first, &values)?
+            }
+        });
+    }
+    Ok(result.unwrap_or_else(|| match wanted {
+        DataType::Float64 => Arc::new(Float64Array::new_null(rows.len())) as ArrayRef,
+        other => new_null_array(&other, rows.len()),
+    }))
+}

@@ -1,0 +1,133 @@
+//! `SELECT … INTO`: writes a result's rows as points.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, Int64Array};
+use arrow::buffer::ScalarBuffer;
+use influxql::ast::{Measurement, MeasurementName, SelectStatement};
+use points::{Batch, FieldColumn, Strings, Table, TagSet, Values};
+use storage::{Engine, Origin, WriteRequest};
+use tokio::runtime::Handle;
+
+use crate::query::column::Column;
+use crate::query::context::QueryContext;
+use crate::query::error::QueryError;
+use crate::query::output::{SelectOutput, SeriesChunk, SeriesKey, StatementOutput};
+
+/// Writes all rows of `selected` to the statement's target and answers InfluxDB's
+/// count of written points. Columns become fields of their type, the result's tags
+/// tags; nulls are not written.
+///
+/// # Errors
+/// When the select fails, or the target cannot be written; what was written before
+/// stays.
+pub fn store(
+    select: &SelectStatement,
+    selected: SelectOutput<'_>,
+    context: &QueryContext,
+    engine: &Engine,
+    runtime: &Handle,
+) -> Result<StatementOutput<'static>, QueryError> {
+    let Some(target) = &select.target else {
+        return Ok(StatementOutput::Unhandled);
+    };
+    let database = match &target.database {
+        Some(database) => database.clone(),
+        None if context.database.is_empty() => return Err(QueryError::DatabaseRequired),
+        None => context.database.clone(),
+    };
+    let mut written = 0;
+    for chunk in selected.chunks {
+        context.check()?;
+        let chunk = chunk?;
+        let table = table_of(target, &chunk);
+        if table.fields.is_empty() {
+            continue;
+        }
+        let rows = table.times.len();
+        let request = WriteRequest {
+            database: database.clone(),
+            policy: target.retention_policy.clone(),
+            batch: Batch {
+                tables: vec![table],
+            },
+            origin: Origin::Local,
+        };
+        let report = runtime.block_on(engine.write(request))?;
+        if report.dropped.points > 0 {
+            return Err(QueryError::Invalid(format!(
+                "partial write: {} dropped={}",
+                report.dropped.reason, report.dropped.points
+            )));
+        }
+        written += rows;
+    }
+    Ok(StatementOutput::Series(vec![count_of(written)]))
+}
+
+fn count_of(written: usize) -> SeriesChunk {
+    SeriesChunk {
+        key: Arc::new(SeriesKey {
+            name: "result".to_string(),
+            tags: Vec::new(),
+        }),
+        columns: Arc::new(vec!["time".to_string(), "written".to_string()]),
+        times: Some(ScalarBuffer::from(vec![0_i64])),
+        values: vec![Column::Integer(Int64Array::from(vec![written as i64]))],
+    }
+}
+
+/// The rows of a chunk that have a value, as points of the target.
+fn table_of(target: &Measurement, chunk: &SeriesChunk) -> Table {
+    let measurement = match &target.name {
+        MeasurementName::Name(name) => name.clone(),
+        // The parser takes no regular expression here.
+        MeasurementName::Regex(_) | MeasurementName::BackReference => chunk.key.name.clone(),
+    };
+    let kept: Vec<usize> = (0..chunk.rows())
+        .filter(|row| chunk.values.iter().any(|column| !column.is_null(*row)))
+        .collect();
+    let names = chunk.columns.iter().skip(1);
+    let fields = names
+        .zip(&chunk.values)
+        .filter_map(|(name, column)| field_of(name, column, &kept))
+        .collect();
+    let tags = chunk.key.tags.iter().filter(|(_, value)| !value.is_empty());
+    Table {
+        measurement,
+        series: vec![TagSet(tags.cloned().collect())],
+        series_of_row: vec![0; kept.len()],
+        times: match &chunk.times {
+            Some(times) => kept.iter().map(|row| times[*row]).collect(),
+            None => vec![0; kept.len()],
+        },
+        fields,
+    }
+}
+
+fn field_of(name: &str, column: &Column, kept: &[usize]) -> Option<FieldColumn> {
+    let present: Vec<bool> = kept.iter().map(|row| !column.is_null(*row)).collect();
+    if !present.contains(&true) {
+        return None;
+    }
+    let rows = kept.iter().copied();
+    let values = match column {
+        Column::Float(array) => Values::Float(rows.map(|row| array.value(row)).collect()),
+        Column::Integer(array) => Values::Integer(rows.map(|row| array.value(row)).collect()),
+        Column::Unsigned(array) => Values::Unsigned(rows.map(|row| array.value(row)).collect()),
+        Column::Boolean(array) => Values::Boolean(rows.map(|row| array.value(row)).collect()),
+        Column::String(array) => {
+            let mut strings = Strings::default();
+            for row in rows {
+                strings.push(if array.is_null(row) { b"" } else { array.value(row).as_bytes() });
+            }
+            Values::String(strings)
+        }
+        Column::Null(_) => return None,
+    };
+    Some(FieldColumn {
+        name: name.to_string(),
+        values,
+        present: present.contains(&false).then_some(present),
+    })
+}

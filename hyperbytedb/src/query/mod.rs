@@ -1,0 +1,35 @@
+//! InfluxQL execution: from a statement to a stream of result rows.
+//!
+//! A statement is resolved against the [`catalog`] (`plan`), its scans are answered
+//! by a [`scan::Reader`], everything that is InfluxQL's own (windows, fill,
+//! selectors, transformations, expressions, limits) runs here over Arrow columns,
+//! one group at a time, and [`encode`] turns the result into bytes.
+
+pub mod catalog;
+pub mod column;
+pub mod context;
+pub mod encode;
+pub mod error;
+pub mod execute;
+pub mod expression;
+pub mod filter;
+pub mod output;
+pub mod plan;
+pub mod scan;
+pub mod show;
+pub mod value;
+
+mod aggregate;
+mod budget;
+mod call;
+mod fill;
+mod functions;
+mod math;
+mod rows;
+mod select;
+mod source;
+mod transform;
+mod window;
+
+#[cfg(test)]
+mod tests;

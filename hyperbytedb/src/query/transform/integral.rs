@@ -1,0 +1,57 @@
+//! The area below a group's values.
+
+use crate::query::window::{Buckets, MIN_TIME};
+
+/// Sums up trapezia; where a bucket ends between two values the curve is taken to
+/// be straight there.
+pub(super) fn integral(points: &[(i64, f64)], unit: i64, buckets: &Buckets) -> Vec<(i64, f64)> {
+    let Some((first, rest)) = points.split_first() else {
+        return Vec::new();
+    };
+    let windowed = buckets.every != 0;
+    let bucket = |time: i64| -> (i64, i64) {
+        if !windowed {
+            return (0, 0);
+        }
+        let (start, end) = buckets.window(time);
+        if buckets.ascending {
+            (start, end)
+        } else {
+            (end, start)
+        }
+    };
+    let area = |from: (i64, f64), to: (i64, f64)| {
+        0.5 * (to.1 + from.1) * (to.0.wrapping_sub(from.0) as f64 / unit as f64)
+    };
+    let mut out = Vec::new();
+    let (mut start, mut end) = bucket(first.0);
+    let (mut before, mut sum) = (*first, 0.0);
+    for point in rest {
+        if before.0 == point.0 {
+            before = *point;
+            continue;
+        }
+        let passed = if buckets.ascending {
+            point.0 >= end
+        } else {
+            point.0 <= end
+        };
+        if windowed && passed {
+            if before.0 != end {
+                let slope = (point.1 - before.1) / (point.0 - before.0) as f64;
+                let edge = (end, slope * (end - before.0) as f64 + before.1);
+                sum += area(before, edge);
+                before = edge;
+            }
+            out.push((start, sum));
+            (start, end) = bucket(point.0);
+            sum = 0.0;
+        }
+        sum += area(before, *point);
+        before = *point;
+    }
+    if before.0 != start {
+        out.push((if start == MIN_TIME { 0 } else { start }, sum));
+    }
+    out
+}

@@ -1,0 +1,208 @@
+//! The statements that change databases, policies, measurements and series.
+
+use influxql::ast::{
+    BinaryOp, CreateDatabase, DeleteSeries, Expr, MeasurementName, PolicyOptions, Source, Statement,
+};
+use influxql::split_condition;
+use regex::Regex;
+use storage::{DeleteRequest, Engine, PolicyChange, SeriesPredicate, StorageError, TableName};
+
+use crate::query::context::QueryContext;
+use crate::query::error::QueryError;
+
+/// What became of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    Done,
+    /// It is not one of those here.
+    Unhandled,
+}
+
+/// Executes a statement that changes the schema or deletes points.
+///
+/// # Errors
+/// In InfluxDB's words where it has some.
+pub fn apply(
+    statement: &Statement,
+    engine: &Engine,
+    context: &QueryContext,
+) -> Result<Applied, QueryError> {
+    match statement {
+        Statement::CreateDatabase(create) => create_database(create, engine)?,
+        Statement::DropDatabase { name } => engine.drop_database(name)?,
+        Statement::CreateRetentionPolicy(create) => {
+            let change = change_of(&create.options, create.default);
+            engine
+                .create_policy(&create.database, &create.name, &change)
+                .map_err(unquoted)?;
+        }
+        Statement::AlterRetentionPolicy(alter) => {
+            let change = change_of(&alter.options, alter.default);
+            engine
+                .alter_policy(&alter.database, &alter.name, &change)
+                .map_err(unquoted)?;
+        }
+        Statement::DropRetentionPolicy { name, database } => {
+            engine.drop_policy(database, name).map_err(unquoted)?;
+        }
+        Statement::DropMeasurement { name } => {
+            let database = database_of(engine, context)?;
+            engine.drop_measurement(&database, name).map_err(unquoted)?;
+        }
+        Statement::Delete(delete) => delete_series(delete, engine, context, false)?,
+        Statement::DropSeries(drop) => delete_series(drop, engine, context, true)?,
+        _ => return Ok(Applied::Unhandled),
+    }
+    Ok(Applied::Done)
+}
+
+fn unquoted(error: StorageError) -> QueryError {
+    error.into()
+}
+
+fn create_database(create: &CreateDatabase, engine: &Engine) -> Result<(), QueryError> {
+    let result = match &create.policy {
+        None => engine.create_database(&create.name, None),
+        Some(options) => {
+            let name = options.name.as_deref().unwrap_or("autogen");
+            engine.create_database(&create.name, Some((name, &change_of(options, true))))
+        }
+    };
+    result.map_err(|error| match error {
+        StorageError::PolicyConflict => {
+            QueryError::Invalid("retention policy conflicts with an existing policy".to_string())
+        }
+        other => other.into(),
+    })
+}
+
+fn change_of(options: &PolicyOptions, default: bool) -> PolicyChange {
+    PolicyChange {
+        new_name: None,
+        duration_ns: options.duration,
+        shard_duration_ns: options.shard_duration,
+        replication: options.replication,
+        default,
+    }
+}
+
+fn database_of(engine: &Engine, context: &QueryContext) -> Result<String, QueryError> {
+    if context.database.is_empty() {
+        return Err(QueryError::DatabaseRequired);
+    }
+    engine.with_schema(|schema| schema.database(&context.database).map(|_| ()))?;
+    Ok(context.database.clone())
+}
+
+fn delete_series(
+    delete: &DeleteSeries,
+    engine: &Engine,
+    context: &QueryContext,
+    drop_series: bool,
+) -> Result<(), QueryError> {
+    let database = database_of(engine, context)?;
+    let (condition, time) = split_condition(delete.condition.as_ref(), context.now_ns, None)
+        .map_err(|error| QueryError::Invalid(error.to_string()))?;
+    if drop_series && (time.has_min || time.has_max) {
+        return Err(QueryError::Invalid(
+            "DROP SERIES doesn't support time in WHERE clause".to_string(),
+        ));
+    }
+    for name in meant(&delete.sources, engine, &database)? {
+        let table = engine.with_schema(|schema| schema.table(&name).cloned());
+        let fields = table.map(|table| table.read().resolved_fields()).unwrap_or_default();
+        let is_field = |reference: &str| fields.iter().any(|(field, _)| field == reference);
+        let series = match &condition {
+            None => SeriesPredicate::All,
+            Some(condition) => predicate(condition, &is_field)?,
+        };
+        engine.delete(&DeleteRequest {
+            table: &name,
+            series: &series,
+            time: (time.min, time.max),
+            drop_series,
+            version: None,
+        })?;
+    }
+    Ok(())
+}
+
+/// The measurements that `FROM` names, in all policies; all of them without one.
+fn meant(
+    sources: &[Source],
+    engine: &Engine,
+    database: &str,
+) -> Result<Vec<TableName>, QueryError> {
+    let mut regexes = Vec::new();
+    let mut names = Vec::new();
+    for source in sources {
+        match source {
+            Source::Measurement(measurement) => match &measurement.name {
+                MeasurementName::Name(name) => names.push(name.clone()),
+                MeasurementName::Regex(pattern) => regexes.push(
+                    Regex::new(pattern).map_err(|error| QueryError::Invalid(error.to_string()))?,
+                ),
+                MeasurementName::BackReference => {}
+            },
+            Source::Subquery(_) => {
+                return Err(QueryError::Invalid("subqueries cannot be deleted from".to_string()));
+            }
+        }
+    }
+    let tables = engine.with_schema(|schema| schema.tables(Some(database)));
+    let is_meant = |name: &String| {
+        sources.is_empty()
+            || names.contains(name)
+            || regexes.iter().any(|regex| regex.is_match(name))
+    };
+    Ok(tables
+        .into_iter()
+        .map(|table| table.name.clone())
+        .filter(|name| is_meant(&name.measurement))
+        .collect())
+}
+
+/// A condition on tags as the storage engine understands it.
+fn predicate(
+    condition: &Expr,
+    is_field: &dyn Fn(&str) -> bool,
+) -> Result<SeriesPredicate, QueryError> {
+    let invalid = || QueryError::Invalid(format!("invalid condition on tags: {condition}"));
+    match condition {
+        Expr::Paren(inner) => predicate(inner, is_field),
+        Expr::Boolean(true) => Ok(SeriesPredicate::All),
+        Expr::Binary { op, lhs, rhs } if matches!(op, BinaryOp::And | BinaryOp::Or) => {
+            let both = vec![predicate(lhs, is_field)?, predicate(rhs, is_field)?];
+            Ok(match op {
+                BinaryOp::And => SeriesPredicate::And(both),
+                _ => SeriesPredicate::Or(both),
+            })
+        }
+        Expr::Binary { op, lhs, rhs } => {
+            let (Expr::VarRef { name, .. }, value) = (lhs.as_ref(), rhs.as_ref()) else {
+                return Err(invalid());
+            };
+            if is_field(name) {
+                return Err(QueryError::Invalid(
+                    "fields not supported in WHERE clause during deletion".to_string(),
+                ));
+            }
+            match (op, value) {
+                (BinaryOp::Eq, Expr::String(value)) => {
+                    Ok(SeriesPredicate::Equal(name.clone(), value.clone()))
+                }
+                (BinaryOp::NotEq, Expr::String(value)) => {
+                    Ok(SeriesPredicate::NotEqual(name.clone(), value.clone()))
+                }
+                (BinaryOp::EqRegex, Expr::Regex(pattern)) => {
+                    Ok(SeriesPredicate::Match(name.clone(), pattern.clone()))
+                }
+                (BinaryOp::NotEqRegex, Expr::Regex(pattern)) => {
+                    Ok(SeriesPredicate::NotMatch(name.clone(), pattern.clone()))
+                }
+                _ => Err(invalid()),
+            }
+        }
+        _ => Err(invalid()),
+    }
+}

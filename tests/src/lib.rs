@@ -1,0 +1,16 @@
+//! The harness of the process-level tests: it starts the real release binary in a
+//! directory of its own, talks to it over HTTP as any client would, kills it, starts it
+//! again, and runs real client libraries against it.
+//!
+//! A helper that cannot do its work panics with the reason: it runs in tests only.
+
+pub mod binary;
+pub mod client;
+pub mod disk;
+pub mod node;
+pub mod random;
+pub mod tools;
+pub mod wait;
+
+pub use client::{Client, Reply};
+pub use node::{Node, Sandbox};
