@@ -26,7 +26,8 @@ test:
 	$(BUILD)
 	cargo test --release --workspace
 
-check: setup
+check:
+	@scripts/setup tests
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --release --no-deps --workspace

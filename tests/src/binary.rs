@@ -8,7 +8,11 @@ use std::path::PathBuf;
 pub fn hyperbytedb() -> PathBuf {
     if let Some(given) = std::env::var_os("HYPERBYTEDB_BIN") {
         let given = PathBuf::from(given);
-        assert!(given.is_file(), "HYPERBYTEDB_BIN names {}, which is no file", given.display());
+        assert!(
+            given.is_file(),
+            "HYPERBYTEDB_BIN names {}, which is no file",
+            given.display()
+        );
         return given;
     }
     let built = profile_directory().join("hyperbytedb");
@@ -23,6 +27,8 @@ pub fn hyperbytedb() -> PathBuf {
 /// `target/release` of the build that this test executable (`…/release/deps/NAME`) is of.
 fn profile_directory() -> PathBuf {
     let test = std::env::current_exe().expect("the path of the test executable");
-    let deps = test.parent().expect("a directory around the test executable");
+    let deps = test
+        .parent()
+        .expect("a directory around the test executable");
     deps.parent().unwrap_or(deps).to_path_buf()
 }

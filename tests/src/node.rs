@@ -139,7 +139,11 @@ impl Sandbox {
             let health = node.client.send("GET", "/health", &[], ());
             health.ok().filter(|reply| reply.status == 200)
         });
-        assert!(ready.is_some(), "the node did not become ready:\n{}", self.log());
+        assert!(
+            ready.is_some(),
+            "the node did not become ready:\n{}",
+            self.log()
+        );
         node
     }
 

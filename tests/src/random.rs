@@ -36,7 +36,10 @@ pub fn seed(variable: &str) -> u64 {
                 .duration_since(UNIX_EPOCH)
                 .map_or(1, |since| since.as_nanos() as u64)
         },
-        |text| text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")),
+        |text| {
+            text.parse()
+                .unwrap_or_else(|_| panic!("{variable}={text} is no number"))
+        },
     );
     eprintln!("seed: {variable}={seed}");
     seed

@@ -27,7 +27,11 @@ pub fn run(command: &mut Command) -> String {
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let text = printed(&output);
-    assert!(output.status.success(), "{command:?}: {}\n{text}", output.status);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{text}",
+        output.status
+    );
     text
 }
 
@@ -48,7 +52,9 @@ pub fn influx() -> Result<PathBuf, String> {
     std::env::split_paths(&path)
         .map(|directory| directory.join("influx"))
         .find(|place| place.is_file())
-        .ok_or_else(|| "no influx on the PATH: install influxdb-client (scripts/setup tests)".to_string())
+        .ok_or_else(|| {
+            "no influx on the PATH: install influxdb-client (scripts/setup tests)".to_string()
+        })
 }
 
 /// A Python interpreter with these packages (`name==version`), in a virtual
@@ -61,7 +67,13 @@ pub fn python(packages: &[&str]) -> Result<PathBuf, String> {
         attempt(Command::new("python3").args(["-m", "venv"]).arg(place))?;
         attempt(
             Command::new(place.join("bin/python"))
-                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                ])
                 .args(packages),
         )
     })?;

@@ -28,7 +28,9 @@ fn error_of(client: &Client, statement: &str) -> String {
         .try_query("db", statement)
         .unwrap_or_else(|error| panic!("{statement}: {error}"));
     let document = reply.json();
-    let error = document.get("error").or(document["results"][0].get("error"));
+    let error = document
+        .get("error")
+        .or(document["results"][0].get("error"));
     let Some(error) = error.and_then(|error| error.as_str()) else {
         panic!("{statement}: no error in {document}");
     };
@@ -61,7 +63,13 @@ fn a_damaged_file_is_named_and_harms_no_other() {
     let names = ["whole", "cut", "gone", "zeroed", "empty"];
     for name in names {
         let lines: String = (0..5000)
-            .map(|n| format!("{name},host=h{} v={n},w={} {n}\n", n % 3, f64::from(n).sqrt()))
+            .map(|n| {
+                format!(
+                    "{name},host=h{} v={n},w={} {n}\n",
+                    n % 3,
+                    f64::from(n).sqrt()
+                )
+            })
             .collect();
         client.write("db", &lines);
     }
@@ -87,7 +95,7 @@ fn a_damaged_file_is_named_and_harms_no_other() {
         // Raw points, an aggregate over all, one series: whichever way they are read.
         for statement in [
             format!("SELECT v, w FROM {name}"),
-            format!("SELECT mean(w) FROM {name} GROUP BY time(1us), host"),
+            format!("SELECT mean(w) FROM {name} GROUP BY time(1u), host"),
             format!("SELECT max(v) FROM {name} WHERE host = 'h1' AND time < 2000"),
         ] {
             let error = error_of(client, &statement);
@@ -100,14 +108,25 @@ fn a_damaged_file_is_named_and_harms_no_other() {
     client.write("db", "cut,host=h1 v=1 1700000000000000000");
     let after = "SELECT v FROM cut WHERE time > '2023-01-01'";
     assert_eq!(client.rows("db", after).len(), 1);
-    let names: Vec<_> = client.rows("db", "SHOW MEASUREMENTS").into_iter().flatten().collect();
+    let names: Vec<_> = client
+        .rows("db", "SHOW MEASUREMENTS")
+        .into_iter()
+        .flatten()
+        .collect();
     assert_eq!(names, ["cut", "empty", "gone", "whole", "zeroed"]);
 }
 
 fn batch(number: u32) -> String {
     let noise = |n: u32| u64::from(n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (number * 1000..number * 1000 + 1000)
-        .map(|n| format!("m,host=h{} v={n}i,s=\"{:x}{:x}\" {n}\n", n % 100, noise(n), noise(n + 7)))
+        .map(|n| {
+            format!(
+                "m,host=h{} v={n}i,s=\"{:x}{:x}\" {n}\n",
+                n % 100,
+                noise(n),
+                noise(n + 7)
+            )
+        })
         .collect()
 }
 
@@ -123,7 +142,10 @@ fn write_until_refused(client: &Client, from: u32) -> (u32, u16, String) {
             .try_write("db", &batch(number))
             .unwrap_or_else(|error| panic!("write: {error}"));
         if reply.status != 204 {
-            let error = reply.json()["error"].as_str().unwrap_or_default().to_string();
+            let error = reply.json()["error"]
+                .as_str()
+                .unwrap_or_default()
+                .to_string();
             return (number, reply.status, error);
         }
     }
@@ -148,13 +170,19 @@ fn a_full_disk_below_the_log_refuses_writes_and_keeps_the_rest() {
     assert!(error.contains("small/wal"), "{error}");
     // What was refused may be found after all, but nothing may be missing or half there.
     let stored = count(&node);
-    assert!(stored >= u64::from(accepted) * 1000, "{stored} of {accepted} batches");
+    assert!(
+        stored >= u64::from(accepted) * 1000,
+        "{stored} of {accepted} batches"
+    );
     node.kill();
     disk.relieve();
     let node = sandbox.start();
     let stored = count(&node);
     let expected = u64::from(accepted) * 1000;
-    assert!(stored == expected || stored == expected + 1000, "{stored}, not {expected}");
+    assert!(
+        stored == expected || stored == expected + 1000,
+        "{stored}, not {expected}"
+    );
     node.client().write("db", &batch(accepted + 1));
     assert_eq!(count(&node), stored + 1000);
     drop(node);
@@ -182,7 +210,11 @@ fn a_full_disk_below_the_files_delays_the_flush_and_loses_nothing() {
         let log = sandbox.log();
         (log.contains("No space left") && log.contains("small/data")).then_some(())
     });
-    assert!(log.is_some(), "no word of it in the log:\n{}", sandbox.log());
+    assert!(
+        log.is_some(),
+        "no word of it in the log:\n{}",
+        sandbox.log()
+    );
     assert!(node.is_running());
     assert_eq!(count(&node), u64::from(accepted) * 1000);
     disk.relieve();
@@ -190,6 +222,8 @@ fn a_full_disk_below_the_files_delays_the_flush_and_loses_nothing() {
         let reply = node.client().try_write("db", &batch(accepted)).ok()?;
         (reply.status == 204).then_some(())
     });
+    assert_eq!(node.client().get("/health").status, 200);
+    assert_eq!(count(&node), u64::from(accepted + 1) * 1000);
     node.stop();
     let node = sandbox.start();
     assert_eq!(count(&node), u64::from(accepted + 1) * 1000);
@@ -211,7 +245,11 @@ fn a_directory_that_cannot_be_used_is_named() {
             "{key}: {}",
             ended.output
         );
-        assert!(!ended.output.contains("panicked"), "{key}: {}", ended.output);
+        assert!(
+            !ended.output.contains("panicked"),
+            "{key}: {}",
+            ended.output
+        );
     }
 }
 
@@ -222,7 +260,11 @@ fn a_second_node_on_the_same_directories_is_refused() {
     node.client().run("CREATE DATABASE db");
     let ended = sandbox.run_to_end();
     assert!(!ended.status.success(), "{}", ended.output);
-    assert!(ended.output.contains(&*sandbox.path().to_string_lossy()), "{}", ended.output);
+    assert!(
+        ended.output.contains(&*sandbox.path().to_string_lossy()),
+        "{}",
+        ended.output
+    );
     // The first one has lost nothing by it.
     node.client().write("db", "m v=1 1");
     assert_eq!(node.client().rows("db", "SELECT v FROM m").len(), 1);
@@ -270,7 +312,10 @@ fn the_environment_overrides_the_file_and_is_checked() {
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&shown.stdout);
-    assert!(shown.status.success() && text.contains("interval_secs = 17"), "{text}");
+    assert!(
+        shown.status.success() && text.contains("interval_secs = 17"),
+        "{text}"
+    );
     let mut check = sandbox.command(&["config", "check", "--config", &config]);
     let checked = check
         .env("HYPERBYTEDB__FLUSH__INTERVAL", "17")

@@ -44,7 +44,12 @@ fn number_of(time: u64) -> u64 {
 
 fn lines(writer: u64, numbers: std::ops::Range<u64>) -> String {
     numbers
-        .map(|n| format!("crash,writer=w{writer} v={n}i,half={n}.5,name=\"n{n}\" {}\n", time_of(n)))
+        .map(|n| {
+            format!(
+                "crash,writer=w{writer} v={n}i,half={n}.5,name=\"n{n}\" {}\n",
+                time_of(n)
+            )
+        })
         .collect()
 }
 
@@ -58,7 +63,13 @@ struct Ledger {
 }
 
 /// Writes batches of new points until the server is gone.
-fn write_until_it_ends(client: &Client, ledger: &Ledger, writer: u64, random: &mut Random, stop: &AtomicBool) {
+fn write_until_it_ends(
+    client: &Client,
+    ledger: &Ledger,
+    writer: u64,
+    random: &mut Random,
+    stop: &AtomicBool,
+) {
     while !stop.load(Ordering::Relaxed) {
         let size = random.between(1, BATCH_MAX);
         let first = ledger.next.fetch_add(size, Ordering::Relaxed);
@@ -97,7 +108,11 @@ fn await_moment(sandbox: &Sandbox, ledger: &Ledger, random: &mut Random) -> &'st
             let seen = wait::within(Duration::from_secs(2), || {
                 (!sandbox.data_files(".tmp").is_empty()).then_some(())
             });
-            if seen.is_some() { "while a file is written" } else { "after two seconds" }
+            if seen.is_some() {
+                "while a file is written"
+            } else {
+                "after two seconds"
+            }
         }
     };
     std::thread::sleep(Duration::from_micros(random.between(0, 30_000)));
@@ -113,10 +128,17 @@ fn check(node: &Node, ledger: &Ledger) -> usize {
     for row in &rows {
         let time = row[0].as_u64().expect("a time");
         let number = number_of(time);
-        assert!(number < sent && time == time_of(number), "never sent: {row:?}");
+        assert!(
+            number < sent && time == time_of(number),
+            "never sent: {row:?}"
+        );
         assert_eq!(
             row[1..4],
-            [json!(number), json!(number as f64 + 0.5), json!(format!("n{number}"))],
+            [
+                json!(number),
+                json!(number as f64 + 0.5),
+                json!(format!("n{number}"))
+            ],
             "changed: {row:?}"
         );
         assert!(stored.insert(number, row).is_none(), "twice: {row:?}");
@@ -133,11 +155,17 @@ fn check(node: &Node, ledger: &Ledger) -> usize {
         acknowledged.len(),
         &lost[..lost.len().min(10)]
     );
-    let counted = client.rows("crash", "SELECT count(v), count(half), count(\"name\") FROM crash");
+    let counted = client.rows(
+        "crash",
+        "SELECT count(v), count(half), count(\"name\") FROM crash",
+    );
     let expected = json!(stored.len());
     let counts = counted.first().map(|row| row[1..].to_vec());
     if !stored.is_empty() {
-        assert_eq!(counts, Some(vec![expected.clone(), expected.clone(), expected]));
+        assert_eq!(
+            counts,
+            Some(vec![expected.clone(), expected.clone(), expected])
+        );
     }
     stored.len()
 }
@@ -161,7 +189,8 @@ fn acknowledged_points_survive_kill_9() {
                 let client = Client::new(node.url());
                 let mut random = Random::new(random.between(0, u64::MAX - 1));
                 let (ledger, stop) = (&ledger, &stop);
-                scope.spawn(move || write_until_it_ends(&client, ledger, writer, &mut random, stop));
+                scope
+                    .spawn(move || write_until_it_ends(&client, ledger, writer, &mut random, stop));
             }
             moment = await_moment(&sandbox, &ledger, &mut random);
             node.kill();
@@ -176,7 +205,9 @@ fn acknowledged_points_survive_kill_9() {
         node = sandbox.start();
         let stored = check(&node, &ledger);
         let acknowledged = ledger.of_round.load(Ordering::Relaxed);
-        eprintln!("round {round}: killed {moment}, {acknowledged} points acknowledged, {stored} in all");
+        eprintln!(
+            "round {round}: killed {moment}, {acknowledged} points acknowledged, {stored} in all"
+        );
     }
     // A clean stop keeps the same, and leaves no orphans behind.
     node.stop();
@@ -189,7 +220,9 @@ fn acknowledged_points_survive_kill_9() {
 fn newest_log(sandbox: &Sandbox) -> PathBuf {
     let logs = files_below(&sandbox.wal_dir(), ".log");
     let number = |path: &PathBuf| -> u64 {
-        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let name = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned());
         name.and_then(|name| name.parse().ok()).unwrap_or(0)
     };
     logs.into_iter()
@@ -210,7 +243,8 @@ fn tear(path: &PathBuf, random: &mut Random) -> String {
         file.set_len(length - bytes).expect("the log cut");
         format!("cut {bytes} of {length} bytes")
     } else {
-        file.seek(SeekFrom::Start(length - bytes)).expect("the tail");
+        file.seek(SeekFrom::Start(length - bytes))
+            .expect("the tail");
         let garbage: Vec<u8> = (0..bytes).map(|_| random.between(0, 255) as u8).collect();
         file.write_all(&garbage).expect("garbage written");
         format!("garbage over {bytes} of {length} bytes")
@@ -235,9 +269,10 @@ fn stored_prefix(node: &Node) -> u64 {
 /// the node starts and goes on.
 #[test]
 fn a_torn_log_keeps_a_prefix_of_the_writes() {
-    let sandbox = Sandbox::new()
-        .with("wal", "sync", "\"off\"")
-        .with("flush", "interval_secs", "3600");
+    let sandbox =
+        Sandbox::new()
+            .with("wal", "sync", "\"off\"")
+            .with("flush", "interval_secs", "3600");
     let mut random = Random::new(seed("CRASH_SEED"));
     let mut node = sandbox.start();
     node.client().run("CREATE DATABASE crash");
@@ -246,7 +281,8 @@ fn a_torn_log_keeps_a_prefix_of_the_writes() {
         let mut written = next;
         for _ in 0..random.between(20, 200) {
             let size = random.between(1, BATCH_MAX);
-            node.client().write("crash", &lines(0, written..written + size));
+            node.client()
+                .write("crash", &lines(0, written..written + size));
             written += size;
         }
         node.kill();
@@ -254,7 +290,8 @@ fn a_torn_log_keeps_a_prefix_of_the_writes() {
         node = sandbox.start();
         assert_eq!(stored_prefix(&node), written);
         let more = random.between(1, BATCH_MAX);
-        node.client().write("crash", &lines(0, written..written + more));
+        node.client()
+            .write("crash", &lines(0, written..written + more));
         written += more;
         node.kill();
         let damage = tear(&newest_log(&sandbox), &mut random);

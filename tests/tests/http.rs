@@ -43,7 +43,12 @@ fn every_reply_has_the_headers() {
         ("PUT", "/write?db=db", "m v=1 1", 405),
     ] {
         let reply = request(client, method, target, body);
-        let what = format!("{method} {target}: {} {:?} {}", reply.status, reply.headers, reply.text());
+        let what = format!(
+            "{method} {target}: {} {:?} {}",
+            reply.status,
+            reply.headers,
+            reply.text()
+        );
         assert_eq!(reply.status, status, "{what}");
         let version = reply.header("X-Influxdb-Version");
         assert!(version.starts_with("1.8.10-hyperbytedb."), "{what}");
@@ -76,9 +81,27 @@ fn errors_are_json_with_the_text_of_influxdb() {
     client.write("db", "m v=1 1");
     for (method, target, body, status, text) in [
         ("POST", "/write", "m v=1", 400, "database is required"),
-        ("POST", "/write?db=nodb", "m v=1", 404, "database not found: \"nodb\""),
-        ("POST", "/write?db=db&rp=nope", "m v=1", 500, "retention policy not found: nope"),
-        ("POST", "/write?db=db", "m v=", 400, "unable to parse 'm v=': missing field value"),
+        (
+            "POST",
+            "/write?db=nodb",
+            "m v=1",
+            404,
+            "database not found: \"nodb\"",
+        ),
+        (
+            "POST",
+            "/write?db=db&rp=nope",
+            "m v=1",
+            500,
+            "retention policy not found: nope",
+        ),
+        (
+            "POST",
+            "/write?db=db",
+            "m v=",
+            400,
+            "unable to parse 'm v=': missing field value",
+        ),
         (
             "POST",
             "/write?db=db",
@@ -104,7 +127,10 @@ fn errors_are_json_with_the_text_of_influxdb() {
     }
     // What was good in a request that was not is stored.
     let rows = client.rows("db", "SELECT v, w FROM m");
-    let times: Vec<_> = rows.iter().map(|row| row[0].as_i64().unwrap_or(0)).collect();
+    let times: Vec<_> = rows
+        .iter()
+        .map(|row| row[0].as_i64().unwrap_or(0))
+        .collect();
     assert_eq!(times, [1, 5, 6, 8]);
     // Errors of statements come with a 200.
     let reply = client.try_query("nodb", "SELECT v FROM m").unwrap();
@@ -115,8 +141,14 @@ fn errors_are_json_with_the_text_of_influxdb() {
     );
     let reply = client.try_query("db", "SELECT v FROM").unwrap();
     assert_eq!(reply.status, 400);
-    let error = reply.json()["error"].as_str().unwrap_or_default().to_string();
-    assert!(error.starts_with("error parsing query: found EOF"), "{error}");
+    let error = reply.json()["error"]
+        .as_str()
+        .unwrap_or_default()
+        .to_string();
+    assert!(
+        error.starts_with("error parsing query: found EOF"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -161,7 +193,7 @@ fn bodies_may_be_compressed_and_chunked() {
 }
 
 #[test]
-fn replies_may_be_compressed_and_chunked() {
+fn replies_are_compressed_when_asked() {
     let sandbox = Sandbox::new();
     let node = sandbox.start();
     let client = node.client();
@@ -180,7 +212,17 @@ fn replies_may_be_compressed_and_chunked() {
         .unwrap();
     assert!(unpacked == plain.body, "the compressed reply differs");
     assert!(reply.body.len() < plain.body.len() / 2);
+}
 
+#[test]
+fn replies_come_in_chunks_when_asked() {
+    let sandbox = Sandbox::new();
+    let node = sandbox.start();
+    let client = node.client();
+    client.run("CREATE DATABASE db");
+    let lines: String = (0..25_000).map(|n| format!("m v={n} {n}\n")).collect();
+    client.write("db", &lines);
+    let target = format!("/query?db=db&epoch=ns&q={}", encode("SELECT v FROM m"));
     let chunked = client.get(&format!("{target}&chunked=true"));
     let mut rows = 0;
     let documents: Vec<_> = serde_json::Deserializer::from_slice(&chunked.body)
@@ -243,7 +285,10 @@ fn a_full_memory_holds_writers_back_and_loses_nothing() {
     };
     assert!(accepted > 0);
     assert_eq!(refusal.status, 503, "{}", refusal.text());
-    let error = refusal.json()["error"].as_str().unwrap_or_default().to_string();
+    let error = refusal.json()["error"]
+        .as_str()
+        .unwrap_or_default()
+        .to_string();
     assert!(error.contains("cache-max-memory-size exceeded"), "{error}");
     let wait: u32 = refusal.header("Retry-After").parse().unwrap_or(0);
     assert!(wait > 0, "Retry-After: {:?}", refusal.header("Retry-After"));

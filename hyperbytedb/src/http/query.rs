@@ -93,9 +93,9 @@ fn encoder_for(headers: &HeaderMap, options: Options) -> Box<dyn Encode> {
         .unwrap_or_default();
     // InfluxDB looks at the whole header: a list of types means JSON.
     match accept {
-        "application/csv" | "text/csv" => Box::new(encode::csv::Csv::new(options)),
-        "application/x-msgpack" => Box::new(encode::msgpack::MessagePack::new(options)),
-        _ => Box::new(encode::json::Json::new(options)),
+        "application/csv" | "text/csv" => Box::new(encode::csv::CsvEncoder::new(options)),
+        "application/x-msgpack" => Box::new(encode::msgpack::MsgpackEncoder::new(options)),
+        _ => Box::new(encode::json::JsonEncoder::new(options)),
     }
 }
 

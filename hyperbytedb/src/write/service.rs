@@ -69,7 +69,7 @@ impl WriteService {
         if decoded.points == 0 {
             return match decoded.failed_lines {
                 0 => report(&decoded, None),
-                _ => Err(WriteError::Parse(decoded.error_text())),
+                _ => Err(WriteError::Parse(decoded.error_text().unwrap_or_default())),
             };
         }
         let stored = self
@@ -90,7 +90,7 @@ impl WriteService {
 fn report(decoded: &Decoded, stored: Option<&WriteReport>) -> Result<(), WriteError> {
     if decoded.dropped.points > 0 {
         return Err(WriteError::Partial {
-            reason: decoded.dropped.reason.clone(),
+            reason: decoded.dropped.reason.clone().unwrap_or_default(),
             dropped: decoded.dropped.points,
         });
     }
@@ -102,7 +102,7 @@ fn report(decoded: &Decoded, stored: Option<&WriteReport>) -> Result<(), WriteEr
     }
     if decoded.failed_lines > 0 {
         return Err(WriteError::Partial {
-            reason: decoded.error_text(),
+            reason: decoded.error_text().unwrap_or_default(),
             dropped: 0,
         });
     }

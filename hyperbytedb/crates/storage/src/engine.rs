@@ -9,7 +9,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use points::Batch;
 use tokio::sync::oneshot;
 
-use crate::clock::{HybridClock, SystemClock, WallClock};
+use crate::clock::{HybridClock, SystemClock, Version, WallClock};
 use crate::config::EngineConfig;
 use crate::ddl::{self, DeleteRequest};
 use crate::effects::{AllEffects, Effects};
@@ -21,7 +21,7 @@ use crate::parquet::read::FooterCache;
 use crate::prepare::{Dropped, Origin, drop_conflicts, drop_expired, rows_of};
 use crate::recovery::{by_measurement, recover};
 use crate::rows::Rows;
-use crate::schema::{PolicyChange, Schema};
+use crate::schema::{Policy, PolicyChange, Schema};
 use crate::shared::{FlushDemand, Positions, Shared};
 use crate::table::{Table, TableName};
 use crate::view::ReadView;
@@ -150,7 +150,13 @@ impl Engine {
             dropped: Dropped::default(),
         };
         for _ in 0..ATTEMPTS_MAX {
-            let policy = self.resolve_policy(&database, policy.as_deref())?;
+            let (created, policy) = self.resolve_policy(&database, policy.as_deref())?;
+            if let Origin::Replicated { version, .. } = origin
+                && version <= created
+            {
+                // It was written to a database or policy of this name that was dropped.
+                return Ok(report);
+            }
             if origin == Origin::Local {
                 let now = self.shared.clock.now_ns();
                 drop_expired(&mut batch, policy.cutoff(now), &mut report.dropped);
@@ -206,9 +212,12 @@ impl Engine {
         answer.await.unwrap_or_else(|_| stopped())
     }
 
-    fn resolve_policy(&self, database: &str, policy: Option<&str>) -> Result<crate::schema::Policy> {
+    /// The policy, and the version that created it or its database.
+    fn resolve_policy(&self, database: &str, policy: Option<&str>) -> Result<(Version, Policy)> {
         let schema = self.shared.schema.read();
-        Ok(schema.database(database)?.policy(policy)?.clone())
+        let database = schema.database(database)?;
+        let policy = database.policy(policy)?.clone();
+        Ok((policy.created.max(database.created), policy))
     }
 
     fn refuse_conflicts(

@@ -43,13 +43,16 @@ pub fn write_frozen(
     layout: FileLayout,
     mut next_id: impl FnMut() -> u64,
 ) -> Result<Vec<FileEntry>> {
-    let (columns, ranks) = {
+    let (columns, ranks, tombstones) = {
         let inner = table.read();
-        (inner.columns.clone(), inner.series.ranks())
+        (inner.columns.clone(), inner.series.ranks(), inner.tombstones.clone())
     };
     let sources: Vec<&Rows> = runs.iter().map(|run| run.rows.as_ref()).collect();
     let options = MergeOptions {
         ranks: Some(&ranks),
+        // A file without row versions counts as its latest row: what an earlier delete
+        // hides must not get into it.
+        hide: &tombstones,
         ..MergeOptions::default()
     };
     let rows = merge(&sources, &options);

@@ -72,7 +72,7 @@ pub(crate) fn flush_all(shared: &Shared) -> Result<()> {
 }
 
 fn flush_locked(shared: &Shared) -> Result<()> {
-    let (position, frozen) = freeze(shared);
+    let (position, frozen) = freeze(shared)?;
     let mut written: Vec<(Frozen, Vec<FileEntry>)> = Vec::new();
     for frozen in frozen {
         let next_id = || shared.file_id.fetch_add(1, Ordering::Relaxed) + 1;
@@ -100,7 +100,7 @@ fn flush_locked(shared: &Shared) -> Result<()> {
 
 /// Moves all memtables aside, at one position of the log. What an earlier, failed flush
 /// had moved aside is taken again.
-fn freeze(shared: &Shared) -> (u64, Vec<Frozen>) {
+fn freeze(shared: &Shared) -> Result<(u64, Vec<Frozen>)> {
     let positions = shared.positions.lock();
     *shared.oldest.lock() = None;
     let tables = shared.schema.read().tables(None);
@@ -111,12 +111,13 @@ fn freeze(shared: &Shared) -> (u64, Vec<Frozen>) {
         inner.frozen.extend(fresh);
         let has_schema = inner.schema_changed || inner.series.persisted < inner.series.numbered();
         if !inner.frozen.is_empty() || has_schema {
+            inner.extend_tombstones()?;
             let runs = inner.frozen.clone();
             drop(inner);
             frozen.push(Frozen { table, runs });
         }
     }
-    (positions.visible, frozen)
+    Ok((positions.visible, frozen))
 }
 
 /// One transaction: files, the series and columns they need, and the position.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{
-    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchIterator, new_null_array,
+    ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchIterator, new_null_array,
 };
 use arrow::compute::{cast, filter_record_batch, kernels::zip::zip, is_not_null};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};

@@ -1,8 +1,7 @@
 //! Writing and reading back, through memory, files and restarts.
 
-mod common;
 
-use common::{Value, batch, float, open, seen, seen_between, table, write, write_from};
+use crate::common::{Value, batch, float, open, seen, seen_between, table, write, write_from};
 use storage::{DeleteRequest, Origin, SeriesPredicate, StorageError, Version};
 
 const HOUR: i64 = 3_600_000_000_000;
@@ -57,7 +56,7 @@ fn a_point_of_another_type_is_refused_and_the_others_are_kept() {
         "field type conflict: input field \"v\" on measurement \"cpu\" is type integer, already exists as type float"
     );
     // A replicated batch is never refused: its type gets a column of its own.
-    let origin = Origin::Replicated { node: 2, version: Version(1 << 40) };
+    let origin = Origin::Replicated { node: 2, version: Version(1_700_000_001_000 << 22) };
     let report = write_from(&engine, batch("cpu", &[("a", 4, &[("v", Value::Int(9))])]), origin).unwrap();
     assert_eq!((report.rows, report.dropped.points), (1, 0));
     let fields: Vec<String> = seen(&engine, "cpu").into_keys().map(|(_, _, field)| field).collect();

@@ -1,0 +1,143 @@
+//! A crash before the N-th durable effect, for every N of a scenario: what was
+//! acknowledged is there after a restart, nothing is there twice, and what was not
+//! acknowledged is there wholly or not at all.
+
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::common::{Value, batch, hand_clock, seen, table, write_from};
+use storage::effects::Effects;
+use storage::{DeleteRequest, Doors, Engine, EngineConfig, Origin, Result, SeriesPredicate};
+
+/// Lets so many effects happen and none after.
+struct StopAfter(AtomicI64);
+
+impl Effects for StopAfter {
+    fn before(&self, effect: &'static str) -> io::Result<()> {
+        if self.0.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            return Err(io::Error::other(format!("stopped before a {effect}")));
+        }
+        Ok(())
+    }
+}
+
+fn open(directory: &Path, effects: i64) -> (Result<Engine>, Arc<StopAfter>) {
+    let mut config = EngineConfig::in_directory(directory);
+    config.flush_age = Duration::from_secs(3600);
+    let effects = Arc::new(StopAfter(AtomicI64::new(effects)));
+    let doors = Doors {
+        clock: hand_clock(1_700_000_000_000_000_000),
+        effects: effects.clone(),
+    };
+    (Engine::open_with(config, doors), effects)
+}
+
+/// Points by their time; every write has two, so that halves of it would show.
+#[derive(Default)]
+struct Expected {
+    acknowledged: BTreeSet<i64>,
+    attempted: BTreeSet<i64>,
+    /// Deleted for certain, and perhaps.
+    deleted: BTreeSet<i64>,
+    maybe_deleted: BTreeSet<i64>,
+}
+
+const DAY: i64 = 86_400_000_000_000;
+
+impl Expected {
+    fn write(&mut self, engine: &Engine, at: i64) {
+        let points = [at, at + DAY];
+        self.attempted.extend(points);
+        let fields = [("v", Value::Int(at))];
+        let batch = batch("m", &[("a", points[0], &fields), ("a", points[1], &fields)]);
+        if write_from(engine, batch, Origin::Local).is_ok() {
+            self.acknowledged.extend(points);
+        }
+    }
+
+    fn delete(&mut self, engine: &Engine, at: i64) {
+        let name = table("m");
+        let request = DeleteRequest {
+            table: &name,
+            series: &SeriesPredicate::All,
+            time: (at, at),
+            drop_series: false,
+            version: None,
+        };
+        match engine.delete(&request) {
+            Ok(()) => self.deleted.insert(at),
+            Err(_) => self.maybe_deleted.insert(at),
+        };
+    }
+
+    fn check(&self, engine: &Engine, after: i64) {
+        let there: BTreeSet<i64> = seen(engine, "m").into_keys().map(|(_, time, _)| time).collect();
+        for time in &self.acknowledged {
+            let gone = self.deleted.contains(time) || self.maybe_deleted.contains(time);
+            assert!(there.contains(time) || gone, "{time} is lost after {after} effects");
+        }
+        for time in &there {
+            assert!(self.attempted.contains(time), "{time} came from nowhere");
+            assert!(!self.deleted.contains(time), "{time} came back after {after} effects");
+        }
+        for time in self.attempted.iter().filter(|time| **time < DAY) {
+            let pair = time + DAY;
+            let touched = |time| self.deleted.contains(time) || self.maybe_deleted.contains(time);
+            if !touched(time) && !touched(&pair) {
+                assert_eq!(there.contains(time), there.contains(&pair), "half of a write");
+            }
+        }
+    }
+}
+
+fn scenario(engine: &Engine, expected: &mut Expected) {
+    if engine.create_database("db", None).is_err() {
+        return;
+    }
+    expected.write(engine, 1);
+    expected.write(engine, 2);
+    let _stopped = engine.flush();
+    expected.write(engine, 3);
+    expected.delete(engine, 2);
+    let _stopped = engine.flush();
+    expected.write(engine, 4);
+    expected.delete(engine, 4);
+    expected.write(engine, 5);
+    let _stopped = engine.flush();
+}
+
+#[test]
+fn a_crash_before_any_effect_loses_nothing_acknowledged() {
+    let mut after = 0;
+    loop {
+        let directory = tempfile::tempdir().unwrap();
+        let mut expected = Expected::default();
+        let (engine, effects) = open(directory.path(), after);
+        if let Ok(engine) = engine {
+            scenario(&engine, &mut expected);
+            drop(engine);
+        }
+        let complete = effects.0.load(Ordering::SeqCst) > 0;
+        let (engine, _) = open(directory.path(), i64::MAX);
+        let engine = engine.unwrap();
+        engine.create_database("db", None).unwrap();
+        expected.check(&engine, after);
+        // And it goes on from there.
+        expected.write(&engine, 9);
+        engine.flush().unwrap();
+        expected.check(&engine, after);
+        drop(engine);
+        let (engine, _) = open(directory.path(), i64::MAX);
+        expected.check(&engine.unwrap(), after);
+        if complete {
+            break;
+        }
+        after += 1;
+    }
+    assert!(after > 20, "the scenario has only {after} effects");
+}

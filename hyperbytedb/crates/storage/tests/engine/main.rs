@@ -1,0 +1,6 @@
+//! The engine's verbs at its public door.
+
+mod common;
+mod crash;
+mod law;
+mod write;
