@@ -12,12 +12,14 @@ use hyper_util::service::TowerToHyperService;
 use storage::{Engine, StorageError};
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
+use tower_http::compression::CompressionLayer;
 
 use crate::config::Config;
 use crate::http::{HttpService, Routes};
 use crate::layers::{IdentifyLayer, TraceLayer};
-use crate::clickhouse::ClickHouseReader;
-use crate::service::{QueryLimits, QueryService};
+use crate::query::clickhouse::ClickHouseReader;
+use crate::query::direct::DirectReader;
+use crate::query::service::{QueryLimits, QueryService};
 use crate::schema::EngineCatalog;
 use crate::write::WriteService;
 
@@ -100,7 +102,10 @@ impl App {
             });
         }
         tracing::info!("stopping: finishing requests, writing memory into files");
-        if tokio::time::timeout(GRACE, connections.shutdown()).await.is_err() {
+        if tokio::time::timeout(GRACE, connections.shutdown())
+            .await
+            .is_err()
+        {
             tracing::warn!("requests still run after {GRACE:?}; leaving them");
         }
         let engine = self.engine;
@@ -132,11 +137,10 @@ fn server() -> auto::Builder<TokioExecutor> {
 /// The layers of a request, outermost first.
 fn http_service(config: &Config, engine: &Arc<Engine>, pool: Arc<Pool>) -> HttpService {
     let catalog = Arc::new(EngineCatalog::new(engine.clone()));
-    let reader = Arc::new(ClickHouseReader::new(
-        engine.clone(),
-        pool,
-        config.chdb.max_threads,
-    ));
+    let wide = ClickHouseReader::new(engine.clone(), pool, config.chdb.max_threads);
+    let executor = config.query.executor();
+    let reader = DirectReader::new(engine.clone(), wide, executor, config.chdb.max_threads);
+    let reader = Arc::new(reader);
     let limits = QueryLimits {
         timeout: match config.server.query_timeout_secs {
             0 => None,
@@ -149,14 +153,25 @@ fn http_service(config: &Config, engine: &Arc<Engine>, pool: Arc<Pool>) -> HttpS
             limit => limit,
         },
     };
-    let write = WriteService::new(engine.clone(), config.server.max_points_per_request);
+    let write = WriteService::new(
+        engine.clone(),
+        config.server.max_points_per_request,
+        config.write.unsigned_integers,
+    );
     let query = QueryService::new(engine.clone(), catalog, reader, limits);
-    let routes = Routes::new(write, query, engine.clone(), config.server.max_body_size_bytes);
+    let routes = Routes::new(
+        write,
+        query,
+        engine.clone(),
+        config.server.max_body_size_bytes,
+    );
     let stack = ServiceBuilder::new()
         // Outermost, so that every answer, errors of the layers below included, carries
         // the version that clients look for and an id to ask about.
         .layer(IdentifyLayer)
         .layer(TraceLayer)
+        // Below both, so that what they see and set is not compressed.
+        .layer(CompressionLayer::new().gzip(true))
         .service(routes);
     HttpService::new(stack)
 }

@@ -66,7 +66,8 @@ pub fn run() -> ExitCode {
 }
 
 fn serve(config: Config) -> ExitCode {
-    if let Err(error) = observability::tracing::init(&config.logging.level, &config.logging.format) {
+    if let Err(error) = observability::tracing::init(&config.logging.level, &config.logging.format)
+    {
         return fail(&error);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -13,6 +13,7 @@ use storage::{EngineConfig, FileLayout, Sync};
 
 pub use keys::{
     Auth, Cardinality, Chdb, Cluster, Config, Flush, Logging, Query, S3, Server, Storage, Wal,
+    Write,
 };
 
 /// What is wrong with a configuration: one line a mistake, each with its key.
@@ -32,7 +33,10 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
     let mut given = Figment::new();
     if let Some(file) = file {
         if !file.is_file() {
-            let message = format!("--config: {} is not a file that can be read", file.display());
+            let message = format!(
+                "--config: {} is not a file that can be read",
+                file.display()
+            );
             return Err(ConfigError(vec![message]));
         }
         given = given.merge(Toml::file(file));
@@ -46,7 +50,9 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
     let config: Config = defaults
         .merge(Serialized::defaults(given))
         .extract()
-        .map_err(|errors| ConfigError(errors.into_iter().map(|error| error.to_string()).collect()))?;
+        .map_err(|errors| {
+            ConfigError(errors.into_iter().map(|error| error.to_string()).collect())
+        })?;
     check::values(&config, &mut mistakes);
     if mistakes.is_empty() {
         Ok(config)
@@ -73,6 +79,7 @@ impl Config {
         engine.flush_bytes = self.flush.wal_size_threshold_mb << 20;
         engine.flush_age = Duration::from_secs(self.flush.interval_secs);
         engine.write_wait = Duration::from_millis(self.flush.wal_enqueue_timeout_ms);
+        engine.measurements_max = self.cardinality.max_measurements_per_database;
         engine.layout = FileLayout {
             partition_ns: match self.flush.time_bucket_duration.as_str() {
                 "1h" => 3_600_000_000_000,

@@ -9,10 +9,3 @@ pub mod layers;
 pub mod query;
 pub mod schema;
 pub mod write;
-
-#[path = "query/clickhouse/mod.rs"]
-pub mod clickhouse;
-#[path = "query/into.rs"]
-pub mod into;
-#[path = "query/service.rs"]
-pub mod service;

@@ -1,5 +1,7 @@
 //! Logs: text or JSON on standard error, a level or a filter.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 /// Sets up logging for the process; `RUST_LOG` overrides `level`.
@@ -14,6 +16,7 @@ pub fn init(level: &str, format: &str) -> Result<(), String> {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let result = if format == "json" {
         builder.json().try_init()

@@ -2,7 +2,7 @@
 //! directory of its own, talks to it over HTTP as any client would, kills it, starts it
 //! again, and runs real client libraries against it.
 //!
-//! A helper that cannot do its work panics with the reason: it runs in tests only.
+//! A function that cannot do its work panics with the reason: this runs in tests only.
 
 pub mod binary;
 pub mod client;

@@ -54,6 +54,18 @@ fn zero_the_middle(path: &Path) {
     file.write_all(&zeros).expect("zeros");
 }
 
+/// Points of four days, so that the measurement has four files. The value is the
+/// number, the time is the number on its day.
+fn four_days(measurement: &str) -> String {
+    let day = 86_400_000_000_000_u64;
+    (0..8000_u64)
+        .map(|n| {
+            let (host, root, time) = (n % 3, (n as f64).sqrt(), n % 4 * day + n);
+            format!("{measurement},host=h{host} v={n},w={root} {time}\n")
+        })
+        .collect()
+}
+
 #[test]
 fn a_damaged_file_is_named_and_harms_no_other() {
     let sandbox = Sandbox::new().with("flush", "interval_secs", "1");
@@ -62,24 +74,13 @@ fn a_damaged_file_is_named_and_harms_no_other() {
     client.run("CREATE DATABASE db");
     let names = ["whole", "cut", "gone", "zeroed", "empty"];
     for name in names {
-        let lines: String = (0..5000)
-            .map(|n| {
-                format!(
-                    "{name},host=h{} v={n},w={} {n}\n",
-                    n % 3,
-                    f64::from(n).sqrt()
-                )
-            })
-            .collect();
-        client.write("db", &lines);
+        client.write("db", &four_days(name));
     }
     wait::until("the flush", Duration::from_secs(30), || {
-        names
-            .iter()
-            .all(|name| file_of(&sandbox, name).is_some())
-            .then_some(())
+        (sandbox.data_files(".parquet").len() == 4 * names.len()).then_some(())
     });
     node.stop();
+    // The file of the last day of each.
     let file = |name: &str| file_of(&sandbox, name).unwrap();
     let damaged: Vec<(&str, PathBuf)> = names[1..].iter().map(|name| (*name, file(name))).collect();
     let cut = OpenOptions::new().write(true).open(file("cut")).unwrap();
@@ -92,28 +93,34 @@ fn a_damaged_file_is_named_and_harms_no_other() {
     let client = node.client();
     for (name, path) in &damaged {
         let file_name = path.file_name().unwrap().to_string_lossy();
-        // Raw points, an aggregate over all, one series: whichever way they are read.
+        // Raw points, an aggregate over all, one series, the damaged file alone:
+        // whichever way they are read.
         for statement in [
             format!("SELECT v, w FROM {name}"),
-            format!("SELECT mean(w) FROM {name} GROUP BY time(1u), host"),
-            format!("SELECT max(v) FROM {name} WHERE host = 'h1' AND time < 2000"),
+            format!("SELECT mean(w) FROM {name}"),
+            format!("SELECT max(v) FROM {name} WHERE time < 10d GROUP BY time(1h), host"),
+            format!("SELECT v FROM {name} WHERE host = 'h1' LIMIT 10000"),
+            format!("SELECT count(v) FROM {name} WHERE time >= 3d AND time < 4d"),
         ] {
             let error = error_of(client, &statement);
             assert!(error.contains(file_name.as_ref()), "{statement}: {error}");
         }
+        // The days before have what they had.
+        let before = format!("SELECT count(v), max(v) FROM {name} WHERE time < 3d");
+        assert_eq!(
+            client.rows("db", &before)[0][1..],
+            [json!(6000), json!(7998)]
+        );
     }
     let rows = client.rows("db", "SELECT count(v), sum(v) FROM whole");
-    assert_eq!(rows, [[json!(0), json!(5000), json!(12_497_500)]]);
+    assert_eq!(rows, [[json!(0), json!(8000), json!(31_996_000)]]);
     // New points of a damaged measurement go to files of their own.
     client.write("db", "cut,host=h1 v=1 1700000000000000000");
     let after = "SELECT v FROM cut WHERE time > '2023-01-01'";
     assert_eq!(client.rows("db", after).len(), 1);
-    let names: Vec<_> = client
-        .rows("db", "SHOW MEASUREMENTS")
-        .into_iter()
-        .flatten()
-        .collect();
-    assert_eq!(names, ["cut", "empty", "gone", "whole", "zeroed"]);
+    let rows = client.rows("db", "SHOW MEASUREMENTS");
+    let found: Vec<_> = rows.into_iter().flatten().collect();
+    assert_eq!(found, ["cut", "empty", "gone", "whole", "zeroed"]);
 }
 
 fn batch(number: u32) -> String {

@@ -8,6 +8,8 @@ fn main() {
         return;
     };
     let directory = Path::new(&directory);
-    let directory = directory.canonicalize().unwrap_or_else(|_| directory.into());
+    let directory = directory
+        .canonicalize()
+        .unwrap_or_else(|_| directory.into());
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", directory.display());
 }

@@ -37,7 +37,9 @@ fn fitting(known: &Dict, given: Dict, prefix: &str, mistakes: &mut Vec<String>) 
             }
             // The environment knows no quotes: a number there may be meant as text.
             (Value::String(tag, _), Value::Num(_, number)) => {
-                let text = number.to_i128().map_or_else(|| format!("{number:?}"), |n| n.to_string());
+                let text = number
+                    .to_i128()
+                    .map_or_else(|| format!("{number:?}"), |n| n.to_string());
                 kept.insert(key, Value::String(*tag, text));
             }
             (Value::String(tag, _), Value::Bool(_, flag)) => {
@@ -70,8 +72,17 @@ fn kind(value: &Value) -> &'static str {
 /// The known key that shares most of its beginning or end with a mistyped one.
 fn nearest<'a>(known: &'a Dict, key: &str) -> Option<&'a str> {
     let common = |name: &str| {
-        let head = name.bytes().zip(key.bytes()).take_while(|(a, b)| a == b).count();
-        let tail = name.bytes().rev().zip(key.bytes().rev()).take_while(|(a, b)| a == b).count();
+        let head = name
+            .bytes()
+            .zip(key.bytes())
+            .take_while(|(a, b)| a == b)
+            .count();
+        let tail = name
+            .bytes()
+            .rev()
+            .zip(key.bytes().rev())
+            .take_while(|(a, b)| a == b)
+            .count();
         head + tail
     };
     known
@@ -93,25 +104,42 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
     let server = &config.server;
     check(
         server.bind_address.parse::<std::net::IpAddr>().is_ok(),
-        format!("server.bind_address: {:?} is no IP address", server.bind_address),
+        format!(
+            "server.bind_address: {:?} is no IP address",
+            server.bind_address
+        ),
     );
     check(
         server.max_body_size_bytes > 0,
         "server.max_body_size_bytes: must be above 0".into(),
     );
-    check(!server.tls_enabled, "server.tls_enabled: this version has no TLS yet".into());
+    check(
+        !server.tls_enabled,
+        "server.tls_enabled: this version has no TLS yet".into(),
+    );
     let storage = &config.storage;
     check(
         storage.backend == "local",
-        format!("storage.backend: {:?}: this version knows only \"local\"", storage.backend),
+        format!(
+            "storage.backend: {:?}: this version knows only \"local\"",
+            storage.backend
+        ),
     );
     for (key, value) in [
         ("data_dir", &storage.data_dir),
         ("wal_dir", &storage.wal_dir),
         ("meta_dir", &storage.meta_dir),
     ] {
-        check(!value.is_empty(), format!("storage.{key}: must name a directory"));
+        check(
+            !value.is_empty(),
+            format!("storage.{key}: must name a directory"),
+        );
     }
+    check(
+        !storage.data_dir.contains(['{', '}', '*', '?']),
+        "storage.data_dir: must not hold { } * or ?, which the query engine takes as patterns"
+            .into(),
+    );
     check(
         storage.wal_dir != storage.meta_dir,
         "storage.wal_dir: must differ from storage.meta_dir".into(),
@@ -122,9 +150,15 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
     );
     check(
         one_of(&config.wal.sync, &["always", "interval", "off"]),
-        format!("wal.sync: {:?} is none of always, interval, off", config.wal.sync),
+        format!(
+            "wal.sync: {:?} is none of always, interval, off",
+            config.wal.sync
+        ),
     );
-    check(config.wal.sync_interval_ms > 0, "wal.sync_interval_ms: must be above 0".into());
+    check(
+        config.wal.sync_interval_ms > 0,
+        "wal.sync_interval_ms: must be above 0".into(),
+    );
     check(
         one_of(&config.flush.time_bucket_duration, &["1h", "1d"]),
         format!(
@@ -132,19 +166,38 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
             config.flush.time_bucket_duration
         ),
     );
-    check(config.query.memory_max_mb > 0, "query.memory_max_mb: must be above 0".into());
+    check(
+        config.query.memory_max_mb > 0,
+        "query.memory_max_mb: must be above 0".into(),
+    );
+    check(
+        one_of(&config.query.executor, &["auto", "direct", "clickhouse"]),
+        format!(
+            "query.executor: {:?} is none of auto, direct, clickhouse",
+            config.query.executor
+        ),
+    );
     check(
         (1..=128).contains(&config.chdb.pool_size),
         "chdb.pool_size: must be 1 to 128".into(),
     );
-    check(!config.auth.enabled, "auth.enabled: this version has no authentication yet".into());
-    check(!config.cluster.enabled, "cluster.enabled: this version has no cluster yet".into());
+    check(
+        !config.auth.enabled,
+        "auth.enabled: this version has no authentication yet".into(),
+    );
+    check(
+        !config.cluster.enabled,
+        "cluster.enabled: this version has no cluster yet".into(),
+    );
     check(
         (1..1024).contains(&config.cluster.node_id),
         "cluster.node_id: must be 1 to 1023".into(),
     );
     check(
         one_of(&config.logging.format, &["text", "json"]),
-        format!("logging.format: {:?} is neither text nor json", config.logging.format),
+        format!(
+            "logging.format: {:?} is neither text nor json",
+            config.logging.format
+        ),
     );
 }

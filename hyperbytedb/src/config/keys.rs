@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::query::direct::Executor;
+
 /// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Config {
@@ -9,6 +11,7 @@ pub struct Config {
     pub storage: Storage,
     pub wal: Wal,
     pub flush: Flush,
+    pub write: Write,
     pub query: Query,
     pub chdb: Chdb,
     pub cardinality: Cardinality,
@@ -81,6 +84,13 @@ pub struct Flush {
     pub wal_enqueue_timeout_ms: u64,
 }
 
+/// `[write]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Write {
+    /// Take `42u` as an unsigned integer; InfluxDB 1.x refuses it.
+    pub unsigned_integers: bool,
+}
+
 /// `[query]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Query {
@@ -88,6 +98,20 @@ pub struct Query {
     pub memory_max_mb: usize,
     /// Buckets of GROUP BY time in one statement; 0 = no limit.
     pub max_select_buckets: usize,
+    /// `auto`, or for tests and comparisons `direct` or `clickhouse` for every scan.
+    pub executor: String,
+}
+
+impl Query {
+    /// The executor that is forced, if one is.
+    #[must_use]
+    pub fn executor(&self) -> Executor {
+        match self.executor.as_str() {
+            "direct" => Executor::Direct,
+            "clickhouse" => Executor::ClickHouse,
+            _ => Executor::Auto,
+        }
+    }
 }
 
 /// `[chdb]`: the embedded ClickHouse.
@@ -185,6 +209,7 @@ impl Default for Query {
         Self {
             memory_max_mb: 1024,
             max_select_buckets: 0,
+            executor: "auto".into(),
         }
     }
 }

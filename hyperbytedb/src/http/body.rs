@@ -12,7 +12,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use super::error::HttpError;
-use crate::service::Piece;
+use crate::query::service::Piece;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -52,7 +52,9 @@ impl Body for AnswerBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match self.get_mut() {
-            AnswerBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            AnswerBody::Whole(bytes) => {
+                Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+            }
             AnswerBody::Pieces { ready, pieces } => {
                 if let Some(bytes) = ready.take() {
                     return Poll::Ready(Some(Ok(Frame::data(bytes))));
@@ -143,8 +145,14 @@ mod tests {
     fn gzip_is_inflated_within_the_limit_only() {
         let packed = gzip(&vec![b'x'; 100_000]);
         assert_eq!(inflate(&packed, 100_000).unwrap().len(), 100_000);
-        assert!(matches!(inflate(&packed, 99_999), Err(HttpError::BodyTooLarge)));
-        assert!(matches!(inflate(&Bytes::from("cpu v=1"), 10), Err(HttpError::Body(_))));
+        assert!(matches!(
+            inflate(&packed, 99_999),
+            Err(HttpError::BodyTooLarge)
+        ));
+        assert!(matches!(
+            inflate(&Bytes::from("cpu v=1"), 10),
+            Err(HttpError::Body(_))
+        ));
         assert!(inflate(&Bytes::new(), 10).unwrap().is_empty());
     }
 

@@ -27,6 +27,9 @@ pub enum HttpError {
     NotFound(String),
     #[error("method {0} is not allowed here")]
     Method(Method),
+    /// The thread of the query ended without an answer.
+    #[error("the query failed inside the server; its log tells where")]
+    Broken,
     #[error("{0}")]
     Write(#[from] WriteError),
     #[error("{0}")]
@@ -48,6 +51,7 @@ impl HttpError {
             | HttpError::Parameter(_) => StatusCode::BAD_REQUEST,
             HttpError::NotFound(_) => StatusCode::NOT_FOUND,
             HttpError::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            HttpError::Broken => StatusCode::INTERNAL_SERVER_ERROR,
             HttpError::Write(error) => write_status(error),
             HttpError::Query(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -64,7 +68,9 @@ impl HttpError {
         *answer.status_mut() = status;
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Ok(value) = HeaderValue::from_str(&text.replace(['\n', '\r'], " ")) {
+        if let Ok(value) =
+            HeaderValue::from_bytes(text.replace(|c: char| c.is_control(), " ").as_bytes())
+        {
             headers.insert("x-influxdb-error", value);
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -97,7 +103,10 @@ mod tests {
 
     #[test]
     fn back_pressure_is_503_with_the_text_that_clients_retry_on() {
-        let error = HttpError::Write(WriteError::Storage(StorageError::Full { bytes: 2, limit: 1 }));
+        let error = HttpError::Write(WriteError::Storage(StorageError::Full {
+            bytes: 2,
+            limit: 1,
+        }));
         let answer = error.answer();
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(answer.headers()["retry-after"], RETRY_SECONDS);

@@ -23,8 +23,16 @@ pub fn ping(parameters: &Parameters) -> Answer {
 /// `/health`: whether this node can store and answer.
 pub fn health(engine: &Engine) -> Answer {
     let (status, pass, message) = match engine.flush_error() {
-        None => (StatusCode::OK, "pass", "ready for queries and writes".to_string()),
-        Some(error) => (StatusCode::SERVICE_UNAVAILABLE, "fail", format!("flush failed: {error}")),
+        None => (
+            StatusCode::OK,
+            "pass",
+            "ready for queries and writes".to_string(),
+        ),
+        Some(error) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "fail",
+            format!("flush failed: {error}"),
+        ),
     };
     let body = serde_json::json!({
         "checks": [], "message": message, "name": "influxdb", "status": pass, "version": VERSION,

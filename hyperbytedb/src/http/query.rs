@@ -12,7 +12,7 @@ use super::body::{AnswerBody, inflate, read};
 use super::error::HttpError;
 use super::request::Parameters;
 use crate::query::encode::{self, Encode, Epoch, Options};
-use crate::service::{Piece, QueryRequest, QueryService};
+use crate::query::service::{Piece, QueryRequest, QueryService};
 
 /// Rows of a document with `chunked=true`, when the client does not say.
 const CHUNK_ROWS: usize = 10_000;
@@ -52,7 +52,9 @@ where
         .map_err(|error| HttpError::Parse(error.to_string()))?;
     let chunked = parameters.get("chunked") == Some("true");
     let chunk_rows = chunked.then(|| {
-        let asked = parameters.get("chunk_size").and_then(|text| text.parse::<usize>().ok());
+        let asked = parameters
+            .get("chunk_size")
+            .and_then(|text| text.parse::<usize>().ok());
         asked.filter(|rows| *rows > 0).unwrap_or(CHUNK_ROWS)
     });
     let options = Options {
@@ -77,7 +79,7 @@ where
             ready: Some(bytes),
             pieces,
         },
-        None => AnswerBody::empty(),
+        None => return Err(HttpError::Broken),
     };
     let mut answer = Response::new(body);
     answer
@@ -101,9 +103,8 @@ fn encoder_for(headers: &HeaderMap, options: Options) -> Box<dyn Encode> {
 
 /// `params`: a JSON object of values, or of `{"type": value}` objects.
 fn bound_parameters(text: &str) -> Result<Params, HttpError> {
-    let invalid = |error: String| {
-        HttpError::Parameter(format!("error parsing query parameters: {error}"))
-    };
+    let invalid =
+        |error: String| HttpError::Parameter(format!("error parsing query parameters: {error}"));
     let value: serde_json::Value =
         serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
     let object = match value {
@@ -131,7 +132,9 @@ fn parameter_of(value: &serde_json::Value) -> ParamValue {
             Some((kind, value)) if object.len() == 1 => {
                 ParamValue::of_kind(kind, parameter_of(value))
             }
-            _ => ParamValue::Invalid("bound object parameter value must have exactly one entry".into()),
+            _ => ParamValue::Invalid(
+                "bound object parameter value must have exactly one entry".into(),
+            ),
         },
         Value::Null | Value::Array(_) => {
             ParamValue::Invalid("unable to bind parameter of this type".into())

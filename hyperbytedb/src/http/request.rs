@@ -51,7 +51,9 @@ impl Parameters {
 
 fn boundary_of(content_type: &str) -> Option<&str> {
     let rest = content_type.strip_prefix("multipart/form-data")?;
-    let boundary = rest.split(';').find_map(|part| part.trim().strip_prefix("boundary="))?;
+    let boundary = rest
+        .split(';')
+        .find_map(|part| part.trim().strip_prefix("boundary="))?;
     Some(boundary.trim_matches('"'))
 }
 
@@ -84,9 +86,14 @@ mod tests {
     #[test]
     fn form_values_win_and_empty_ones_do_not_count() {
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, "application/x-www-form-urlencoded".parse().unwrap());
+        headers.insert(
+            CONTENT_TYPE,
+            "application/x-www-form-urlencoded".parse().unwrap(),
+        );
         let mut parameters = Parameters::of_url(Some("db=a&epoch=ms&rp=&q=x%20y"));
-        parameters.add_form(&headers, &Bytes::from("q=SELECT+1&db=")).unwrap();
+        parameters
+            .add_form(&headers, &Bytes::from("q=SELECT+1&db="))
+            .unwrap();
         assert_eq!(parameters.get("q"), Some("SELECT 1"));
         assert_eq!(parameters.get("db"), Some("a"));
         assert_eq!(parameters.get("rp"), None);
@@ -95,7 +102,10 @@ mod tests {
     #[test]
     fn a_multipart_file_is_the_query() {
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, "multipart/form-data; boundary=XX".parse().unwrap());
+        headers.insert(
+            CONTENT_TYPE,
+            "multipart/form-data; boundary=XX".parse().unwrap(),
+        );
         let body = "--XX\r\nContent-Disposition: form-data; name=\"q\"; filename=\"f\"\r\nContent-Type: text/plain\r\n\r\nSHOW DATABASES\r\n--XX--\r\n";
         let mut parameters = Parameters::default();
         parameters.add_form(&headers, &Bytes::from(body)).unwrap();

@@ -16,7 +16,7 @@ use super::Answer;
 use super::error::HttpError;
 use super::request::Parameters;
 use super::{ping, query, write};
-use crate::service::QueryService;
+use crate::query::service::QueryService;
 use crate::write::WriteService;
 
 /// The routes of the database, innermost in the stack.
@@ -66,9 +66,8 @@ impl Routes {
         match request.uri().path() {
             "/write" => {
                 let engine = self.engine;
-                let exists = |name: &str| {
-                    engine.with_schema(|schema| schema.database(name).map(|_| ()))
-                };
+                let exists =
+                    |name: &str| engine.with_schema(|schema| schema.database(name).map(|_| ()));
                 write::handle(self.write, request, self.body_bytes_max, exists).await
             }
             "/query" => query::handle(self.query, request, self.body_bytes_max).await,

@@ -64,7 +64,9 @@ where
 
 /// The client's own id, if it sent one that is fit for a header and a log.
 fn given_id(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(X_REQUEST_ID).or_else(|| headers.get(REQUEST_ID))?;
+    let value = headers
+        .get(X_REQUEST_ID)
+        .or_else(|| headers.get(REQUEST_ID))?;
     let text = value.to_str().ok()?;
     (!text.is_empty() && text.len() <= ID_BYTES_MAX).then(|| text.to_string())
 }
@@ -92,21 +94,35 @@ mod tests {
         assert_eq!(given_id(&headers), None);
         headers.insert(X_REQUEST_ID, HeaderValue::from_static("abc"));
         assert_eq!(given_id(&headers).as_deref(), Some("abc"));
-        headers.insert(X_REQUEST_ID, HeaderValue::from_str(&"x".repeat(200)).unwrap());
+        headers.insert(
+            X_REQUEST_ID,
+            HeaderValue::from_str(&"x".repeat(200)).unwrap(),
+        );
         assert_eq!(given_id(&headers), None);
     }
 
     #[tokio::test]
     async fn every_answer_carries_version_and_id() {
         let inner = tower::service_fn(|request: Request<()>| async move {
-            let seen = request.extensions().get::<RequestId>().map(|id| id.0.clone());
+            let seen = request
+                .extensions()
+                .get::<RequestId>()
+                .map(|id| id.0.clone());
             assert_eq!(seen.as_deref(), Some("mine"));
             Ok::<_, std::convert::Infallible>(Response::new(()))
         });
         let mut service = IdentifyLayer.layer(inner);
-        let request = Request::builder().header("x-request-id", "mine").body(()).unwrap();
+        let request = Request::builder()
+            .header("x-request-id", "mine")
+            .body(())
+            .unwrap();
         let response = service.call(request).await.unwrap();
         assert_eq!(response.headers()["request-id"], "mine");
-        assert!(response.headers()["x-influxdb-version"].to_str().unwrap().starts_with("1.8.10-"));
+        assert!(
+            response.headers()["x-influxdb-version"]
+                .to_str()
+                .unwrap()
+                .starts_with("1.8.10-")
+        );
     }
 }

@@ -216,7 +216,9 @@ impl GroupReducer {
             return Ok(());
         }
         if column.null_count() > 0 {
-            let mask = (0..column.len()).map(|row| Some(!column.is_null(row))).collect();
+            let mask = (0..column.len())
+                .map(|row| Some(!column.is_null(row)))
+                .collect();
             let kept = block.filter(&mask)?;
             return self.push(&kept);
         }

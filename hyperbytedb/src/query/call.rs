@@ -50,7 +50,9 @@ impl Series {
             .collect();
         let times = self.times.iter().zip(mask.values().iter());
         Ok(Series {
-            times: times.filter_map(|(time, keep)| keep.then_some(*time)).collect(),
+            times: times
+                .filter_map(|(time, keep)| keep.then_some(*time))
+                .collect(),
             values: self.values.filter(&mask)?,
             aux: self
                 .aux
@@ -114,7 +116,10 @@ pub enum Node {
         buckets: Buckets,
     },
     /// Number of the values of each bucket.
-    Count { input: Box<Node>, buckets: Buckets },
+    Count {
+        input: Box<Node>,
+        buckets: Buckets,
+    },
     Transform {
         input: Box<Node>,
         transform: Transform,
@@ -221,7 +226,10 @@ pub fn evaluate_leaves<'a>(
         let pushable = aux.is_empty() && pushed::is_pushable(select, leaf);
         let sets = if pushable { &mut pushed } else { &mut scanned };
         let time: TimeBounds = leaf.buckets.time;
-        match sets.iter_mut().find(|set| leaves[set[0]].buckets.time == time) {
+        match sets
+            .iter_mut()
+            .find(|set| leaves[set[0]].buckets.time == time)
+        {
             Some(set) => set.push(place),
             None => sets.push(vec![place]),
         }

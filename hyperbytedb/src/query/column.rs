@@ -183,8 +183,7 @@ impl Column {
         if let Column::Null(_) = self {
             return Ok(Column::Null(indices.len()));
         }
-        let taken =
-            compute::take(&*self.to_array(), indices, None).map_err(|e| arrow_error(&e))?;
+        let taken = compute::take(&*self.to_array(), indices, None).map_err(|e| arrow_error(&e))?;
         Column::from_array(&taken)
     }
 
@@ -240,9 +239,7 @@ impl Column {
             return self.clone();
         }
         match (to, self) {
-            (DataType::Float, Column::Integer(a)) => {
-                Column::Float(compute::unary(a, |v| v as f64))
-            }
+            (DataType::Float, Column::Integer(a)) => Column::Float(compute::unary(a, |v| v as f64)),
             (DataType::Float, Column::Unsigned(a)) => {
                 Column::Float(compute::unary(a, |v| v as f64))
             }
@@ -272,7 +269,8 @@ impl Column {
             Column::Boolean(a) => a.len() / 8 + 1,
             Column::String(a) => {
                 let offsets = a.value_offsets();
-                let text = offsets.last().copied().unwrap_or(0) - offsets.first().copied().unwrap_or(0);
+                let text =
+                    offsets.last().copied().unwrap_or(0) - offsets.first().copied().unwrap_or(0);
                 a.len() * 4 + usize::try_from(text).unwrap_or(0)
             }
             Column::Null(_) => 0,

@@ -16,7 +16,9 @@ pub enum QueryError {
     Timeout,
     #[error("query interrupted")]
     Killed,
-    #[error("query stopped: it needs more than {limit_bytes} bytes of memory (query.memory_bytes_max); narrow the time range or the select list")]
+    #[error(
+        "query stopped: it needs more than {limit_bytes} bytes of memory (query.memory_bytes_max); narrow the time range or the select list"
+    )]
     Memory { limit_bytes: usize },
     #[error("max-select-buckets limit exceeded: ({buckets}/{limit})")]
     Buckets { buckets: usize, limit: usize },

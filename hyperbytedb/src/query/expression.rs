@@ -15,7 +15,7 @@ use super::math::MathFunction;
 use super::value::Value;
 use binary::binary;
 pub(crate) use pattern::compile as compile_regex;
-pub(crate) use types::{call_type, expression_type};
+pub(crate) use types::{call_type, expression_type, type_name};
 
 /// An expression whose references are places in a row of columns.
 #[derive(Debug, Clone)]
@@ -129,9 +129,8 @@ impl Node {
                 rhs: Box::new(Node::build(rhs, lookup)?),
             },
             Expr::Call { name, args } => {
-                let function = MathFunction::named(name).ok_or_else(|| {
-                    QueryError::Invalid(format!("undefined function {name}()"))
-                })?;
+                let function = MathFunction::named(name)
+                    .ok_or_else(|| QueryError::Invalid(format!("undefined function {name}()")))?;
                 let args = args
                     .iter()
                     .map(|arg| Node::build(arg, lookup))

@@ -104,8 +104,7 @@ fn resolve(name: &str, cast: Option<DataType>, info: &TableInfo) -> Expr {
         }
         Some(wanted) => {
             let own = field.map(|(_, field_type)| column_type(*field_type));
-            let numeric =
-                |t| matches!(t, DataType::Float | DataType::Integer | DataType::Unsigned);
+            let numeric = |t| matches!(t, DataType::Float | DataType::Integer | DataType::Unsigned);
             match own {
                 Some(own) if own == wanted || (numeric(own) && numeric(wanted)) => {
                     reference(Some(own))

@@ -37,7 +37,9 @@ fn integer(args: &[Expr], place: usize) -> Option<i64> {
 }
 
 fn count(args: &[Expr], place: usize) -> usize {
-    integer(args, place).and_then(|v| usize::try_from(v).ok()).unwrap_or(0)
+    integer(args, place)
+        .and_then(|v| usize::try_from(v).ok())
+        .unwrap_or(0)
 }
 
 fn type_of(expr: &Expr) -> Result<Option<DataType>, QueryError> {
@@ -56,7 +58,12 @@ impl Builder {
         }
     }
 
-    fn leaf(&mut self, function: Function, input: &Expr, time: TimeBounds) -> Result<Node, QueryError> {
+    fn leaf(
+        &mut self,
+        function: Function,
+        input: &Expr,
+        time: TimeBounds,
+    ) -> Result<Node, QueryError> {
         let Expr::VarRef { name, cast } = input else {
             return Err(invalid(format!("invalid expression type: {input}")));
         };

@@ -119,7 +119,11 @@ fn field_of(name: &str, column: &Column, kept: &[usize]) -> Option<FieldColumn> 
         Column::String(array) => {
             let mut strings = Strings::default();
             for row in rows {
-                strings.push(if array.is_null(row) { b"" } else { array.value(row).as_bytes() });
+                strings.push(if array.is_null(row) {
+                    b""
+                } else {
+                    array.value(row).as_bytes()
+                });
             }
             Values::String(strings)
         }

@@ -6,16 +6,20 @@
 //! one group at a time, and [`encode`] turns the result into bytes.
 
 pub mod catalog;
+pub mod clickhouse;
 pub mod column;
 pub mod context;
+pub mod direct;
 pub mod encode;
 pub mod error;
 pub mod execute;
 pub mod expression;
 pub mod filter;
+mod into;
 pub mod output;
 pub mod plan;
 pub mod scan;
+pub mod service;
 pub mod show;
 pub mod value;
 

@@ -112,9 +112,8 @@ impl Planner<'_> {
     /// of time end now.
     fn range(&self, select: &SelectStatement) -> Result<(Option<Expr>, TimeRange), QueryError> {
         let now = self.context.now_ns;
-        let (condition, mut range) =
-            split_condition(select.condition.as_ref(), now, select.zone())
-                .map_err(|error| QueryError::Invalid(error.to_string()))?;
+        let (condition, mut range) = split_condition(select.condition.as_ref(), now, select.zone())
+            .map_err(|error| QueryError::Invalid(error.to_string()))?;
         if select.interval_at(now).is_some() && !range.has_max {
             range.max = now;
         }
@@ -228,10 +227,7 @@ impl Select {
     /// Whether rows are selected as they are, without any aggregate.
     #[must_use]
     pub fn is_raw(&self) -> bool {
-        !self
-            .fields
-            .iter()
-            .any(|item| item.expr.any(is_series_call))
+        !self.fields.iter().any(|item| item.expr.any(is_series_call))
     }
 }
 

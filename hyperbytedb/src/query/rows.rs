@@ -97,7 +97,10 @@ pub fn concat(blocks: &[Block]) -> Result<Option<Block>, QueryError> {
     if blocks.len() == 1 {
         return Ok(Some(first.clone()));
     }
-    let times: Vec<i64> = blocks.iter().flat_map(|b| b.times.iter().copied()).collect();
+    let times: Vec<i64> = blocks
+        .iter()
+        .flat_map(|b| b.times.iter().copied())
+        .collect();
     let columns = (0..first.columns.len())
         .map(|place| {
             let parts: Vec<Column> = blocks
@@ -116,7 +119,11 @@ pub fn concat(blocks: &[Block]) -> Result<Option<Block>, QueryError> {
 
 /// Compares in the order of a statement.
 pub fn directed(ordering: Ordering, ascending: bool) -> Ordering {
-    if ascending { ordering } else { ordering.reverse() }
+    if ascending {
+        ordering
+    } else {
+        ordering.reverse()
+    }
 }
 
 /// A stream that can be asked for its next group without taking it.

@@ -18,7 +18,7 @@ use super::fill::default_nulls;
 use super::functions::{Builder, is_selector, result_type};
 use super::output::{Chunks, SeriesChunk, SeriesKey};
 use super::plan::{Select, is_series_call};
-use super::rows::{Block, Blocks};
+use super::rows::{Block, Blocks, GroupKey};
 use super::scan::{Reader, TimeBounds};
 use super::source::{Engine, Want};
 use super::window::MAX_TIME;
@@ -55,7 +55,7 @@ pub fn outermost<'a>(
         fill: select.fill,
     };
     let blocks = run(select, &run_as, &engine)?;
-    let blocks = limit_groups(blocks, select.slimit, select.soffset);
+    let blocks = limit_groups(blocks, select.slimit, select.soffset, select.ascending);
     let dimensions = select.dimensions.clone();
     let columns = Arc::clone(columns);
     let mut last: Option<Arc<SeriesKey>> = None;
@@ -63,7 +63,11 @@ pub fn outermost<'a>(
         let block = block?;
         let same = last.as_ref().filter(|key| {
             key.name == block.key.name
-                && key.tags.iter().map(|(_, value)| value).eq(&block.key.values)
+                && key
+                    .tags
+                    .iter()
+                    .map(|(_, value)| value)
+                    .eq(&block.key.values)
         });
         let key = match same {
             Some(key) => Arc::clone(key),
@@ -101,7 +105,10 @@ fn bounded_start(select: &Select, context: &QueryContext) -> TimeBounds {
         let buckets = i64::try_from(context.buckets_max).unwrap_or(i64::MAX);
         let reach = interval.every.saturating_mul(buckets.saturating_sub(1));
         let into = time.max.saturating_sub(1).saturating_sub(interval.offset);
-        let last = time.max.saturating_sub(1).saturating_sub(into.rem_euclid(interval.every));
+        let last = time
+            .max
+            .saturating_sub(1)
+            .saturating_sub(into.rem_euclid(interval.every));
         time.min = last.saturating_sub(reach).max(time.min);
     }
     time
@@ -295,7 +302,9 @@ fn add_top_tags(calls: &[Expr], aux: &mut Vec<Want>) {
             continue;
         };
         if name == "top" || name == "bottom" {
-            let tags = args.get(1..args.len().saturating_sub(1)).unwrap_or_default();
+            let tags = args
+                .get(1..args.len().saturating_sub(1))
+                .unwrap_or_default();
             for want in references(tags, false) {
                 if !aux.contains(&want) {
                     aux.push(want);
@@ -350,23 +359,42 @@ impl Finish {
     }
 }
 
-/// SLIMIT and SOFFSET: some of the groups of each measurement.
-fn limit_groups(blocks: Blocks<'_>, slimit: u64, soffset: u64) -> Blocks<'_> {
+/// SLIMIT and SOFFSET: some of the groups of each measurement, counted in rising
+/// order whatever the order of the result is.
+fn limit_groups(blocks: Blocks<'_>, slimit: u64, soffset: u64, ascending: bool) -> Blocks<'_> {
     if slimit == 0 && soffset == 0 {
         return blocks;
     }
-    let mut last = None;
+    if ascending {
+        return first_groups(blocks, slimit, soffset);
+    }
+    let mut source = Some(blocks);
+    let mut rest = Vec::new().into_iter();
+    Box::new(std::iter::from_fn(move || {
+        if let Some(blocks) = source.take() {
+            let mut all: Vec<_> = blocks.collect();
+            all.reverse();
+            let mut kept: Vec<_> =
+                first_groups(Box::new(all.into_iter()), slimit, soffset).collect();
+            kept.reverse();
+            rest = kept.into_iter();
+        }
+        rest.next()
+    }))
+}
+
+fn first_groups(blocks: Blocks<'_>, slimit: u64, soffset: u64) -> Blocks<'_> {
+    let mut last: Option<Arc<GroupKey>> = None;
     let mut count = 0_u64;
     Box::new(blocks.filter(move |block| {
         let Ok(block) = block else { return true };
         if last.as_ref() != Some(&block.key) {
-            let same_name = last
-                .as_ref()
-                .is_some_and(|key: &Arc<super::rows::GroupKey>| key.name == block.key.name);
+            let same_name = last.as_ref().is_some_and(|key| key.name == block.key.name);
             count = if same_name { count + 1 } else { 1 };
             last = Some(Arc::clone(&block.key));
         }
-        count > soffset && (slimit == 0 || count - soffset <= slimit)
+        // SOFFSET without SLIMIT leaves nothing, as in InfluxDB.
+        count > soffset && count - soffset <= slimit
     }))
 }
 

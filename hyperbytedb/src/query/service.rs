@@ -18,7 +18,7 @@ use crate::query::context::QueryContext;
 use crate::query::encode::{Encode, Message};
 use crate::query::error::QueryError;
 use crate::query::execute::execute_statement;
-use crate::into;
+use crate::query::into;
 use crate::query::output::StatementOutput;
 use crate::query::scan::Reader;
 use crate::schema::{self, Applied};
@@ -252,7 +252,9 @@ impl Run<'_> {
     }
 
     fn end(&mut self, error: Option<&str>) {
-        self.request.encoder.end_statement(error, &mut self.out.buffer);
+        self.request
+            .encoder
+            .end_statement(error, &mut self.out.buffer);
         self.out.send_if(self.request.chunked);
     }
 

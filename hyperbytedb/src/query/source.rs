@@ -60,11 +60,21 @@ pub fn rows<'a>(
     let mut inputs = Vec::new();
     let tables = tables_by_name(select, request.ascending);
     if !tables.is_empty() {
-        inputs.push(table_rows(tables, select.condition.clone(), request, engine));
+        inputs.push(table_rows(
+            tables,
+            select.condition.clone(),
+            request,
+            engine,
+        ));
     }
     for source in &select.sources {
         if let Source::Subquery(inner) = source {
-            inputs.push(subquery_rows(inner, select.condition.as_ref(), request, engine)?);
+            inputs.push(subquery_rows(
+                inner,
+                select.condition.as_ref(),
+                request,
+                engine,
+            )?);
         }
     }
     Ok(match inputs.len() {
@@ -183,7 +193,9 @@ fn one_table<'a>(
                     return Origin::Dimension(place);
                 }
                 let place = tags.iter().position(|tag| *tag == want.name);
-                place.map_or(Origin::Missing, |place| Origin::Scanned(fields.len() + place))
+                place.map_or(Origin::Missing, |place| {
+                    Origin::Scanned(fields.len() + place)
+                })
             }
             None => Origin::Missing,
             Some(wanted) => readable(table, &want.name, wanted)
@@ -211,8 +223,14 @@ fn one_table<'a>(
             .iter()
             .zip(&types)
             .map(|(origin, data_type)| match origin {
+                Origin::Scanned(place) if *data_type == Some(DataType::Tag) => {
+                    block.columns.get(*place).map(without_empty)
+                }
                 Origin::Scanned(place) => block.columns.get(*place).cloned(),
                 Origin::Dimension(place) => block.key.values.get(*place).map(|value| {
+                    if value.is_empty() {
+                        return Column::nulls(*data_type, block.len());
+                    }
                     let value = super::value::Value::String(value.clone());
                     Column::repeated(&value, block.len())
                 }),
@@ -226,6 +244,19 @@ fn one_table<'a>(
             .collect::<Result<_, _>>()?;
         Ok(Block { columns, ..block })
     }))))
+}
+
+/// A tag that a row lacks is shown as null, although it compares as an empty string.
+fn without_empty(column: &Column) -> Column {
+    match column {
+        Column::String(array) if array.iter().any(|text| text == Some("")) => {
+            let texts = array
+                .iter()
+                .map(|text| text.filter(|text| !text.is_empty()));
+            Column::String(texts.collect())
+        }
+        other => other.clone(),
+    }
 }
 
 /// Runs a scan; the blocks have the columns after `time`. The groups of a
@@ -292,7 +323,10 @@ fn split(
         blocks.push(Block {
             key: Arc::new(key),
             times: times.slice(start, end - start),
-            columns: columns.iter().map(|c| c.slice(start, end - start)).collect(),
+            columns: columns
+                .iter()
+                .map(|c| c.slice(start, end - start))
+                .collect(),
         });
         start = end;
     }

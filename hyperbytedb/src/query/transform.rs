@@ -19,15 +19,24 @@ use super::window::Buckets;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Transform {
     /// Change for each `unit` nanoseconds.
-    Derivative { unit: i64, non_negative: bool },
-    Difference { non_negative: bool },
+    Derivative {
+        unit: i64,
+        non_negative: bool,
+    },
+    Difference {
+        non_negative: bool,
+    },
     /// Of the last `n` values.
     MovingAverage(usize),
     CumulativeSum,
     /// Time since the value before, in `unit` nanoseconds, truncated.
-    Elapsed { unit: i64 },
+    Elapsed {
+        unit: i64,
+    },
     /// Area below the curve, for `unit` nanoseconds.
-    Integral { unit: i64 },
+    Integral {
+        unit: i64,
+    },
     Average(Average),
     /// `horizon` values ahead, with a season of `season` values; with `fit` also
     /// what it gives for the known times. `every` is the distance of the values.
@@ -167,10 +176,7 @@ fn derivative(series: &Series, unit: i64, non_negative: bool, ascending: bool) -
         if !ascending {
             time = -time;
         }
-        Some((
-            series.times[after],
-            change / (time as f64 / unit as f64),
-        ))
+        Some((series.times[after], change / (time as f64 / unit as f64)))
     });
     of_floats(points.collect())
 }

@@ -131,7 +131,10 @@ impl Buckets {
         if let Some(zone) = self.timezone {
             let min = self.time.min.saturating_sub(self.every);
             let max = self.time.max.saturating_add(self.every);
-            if max.checked_sub(min).is_none_or(|range| range > ZONE_RANGE_MAX) {
+            if max
+                .checked_sub(min)
+                .is_none_or(|range| range > ZONE_RANGE_MAX)
+            {
                 return None;
             }
             shift = zone_offset(zone, min);

@@ -24,8 +24,15 @@ impl EngineCatalog {
         Self { engine }
     }
 
-    fn tables(&self, database: &str, policy: Option<&str>, measurement: Option<&str>) -> Vec<Arc<Table>> {
-        let mut tables = self.engine.with_schema(|schema| schema.tables(Some(database)));
+    fn tables(
+        &self,
+        database: &str,
+        policy: Option<&str>,
+        measurement: Option<&str>,
+    ) -> Vec<Arc<Table>> {
+        let mut tables = self
+            .engine
+            .with_schema(|schema| schema.tables(Some(database)));
         tables.retain(|table| {
             policy.is_none_or(|policy| table.name.policy == policy)
                 && measurement.is_none_or(|measurement| table.name.measurement == measurement)
@@ -39,7 +46,8 @@ impl EngineCatalog {
             policy: name.policy.clone(),
             measurement: name.measurement.clone(),
         };
-        self.engine.with_schema(|schema| schema.table(&stored).cloned())
+        self.engine
+            .with_schema(|schema| schema.table(&stored).cloned())
     }
 
     fn shard_duration(&self, name: &TableName) -> i64 {
@@ -54,7 +62,10 @@ impl EngineCatalog {
 /// The shard groups that a time lies in, as a range without gaps.
 fn aligned(time: i64, duration: i64) -> (i64, i64) {
     let shifted = time.saturating_sub(SHARD_EPOCH_NS);
-    let start = shifted.div_euclid(duration).saturating_mul(duration).saturating_add(SHARD_EPOCH_NS);
+    let start = shifted
+        .div_euclid(duration)
+        .saturating_mul(duration)
+        .saturating_add(SHARD_EPOCH_NS);
     (start, start.saturating_add(duration - 1))
 }
 
@@ -174,7 +185,10 @@ mod tests {
         const DAY: i64 = 86_400_000_000_000;
         // 2024-01-03 is a Wednesday.
         let wednesday = 19_725 * DAY;
-        assert_eq!(aligned(wednesday, 7 * DAY), (19_723 * DAY, 19_730 * DAY - 1));
+        assert_eq!(
+            aligned(wednesday, 7 * DAY),
+            (19_723 * DAY, 19_730 * DAY - 1)
+        );
         assert_eq!(aligned(-1, DAY), (-DAY, -1));
     }
 }

@@ -110,7 +110,9 @@ fn delete_series(
     }
     for name in meant(&delete.sources, engine, &database)? {
         let table = engine.with_schema(|schema| schema.table(&name).cloned());
-        let fields = table.map(|table| table.read().resolved_fields()).unwrap_or_default();
+        let fields = table
+            .map(|table| table.read().resolved_fields())
+            .unwrap_or_default();
         let is_field = |reference: &str| fields.iter().any(|(field, _)| field == reference);
         let series = match &condition {
             None => SeriesPredicate::All,
@@ -145,7 +147,9 @@ fn meant(
                 MeasurementName::BackReference => {}
             },
             Source::Subquery(_) => {
-                return Err(QueryError::Invalid("subqueries cannot be deleted from".to_string()));
+                return Err(QueryError::Invalid(
+                    "subqueries cannot be deleted from".to_string(),
+                ));
             }
         }
     }

@@ -43,15 +43,21 @@ impl Consistency {
 pub struct WriteService {
     engine: Arc<Engine>,
     points_max: usize,
+    unsigned: bool,
 }
 
 impl WriteService {
-    /// `points_max`: points of one request, 0 = no limit.
+    /// `points_max`: points of one request, 0 = no limit; `unsigned`: take `42u`.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, points_max: usize) -> Self {
+    pub fn new(engine: Arc<Engine>, points_max: usize, unsigned: bool) -> Self {
         Self {
             engine,
-            points_max: if points_max == 0 { usize::MAX } else { points_max },
+            points_max: if points_max == 0 {
+                usize::MAX
+            } else {
+                points_max
+            },
+            unsigned,
         }
     }
 
@@ -60,7 +66,7 @@ impl WriteService {
             precision: request.precision,
             default_time_ns: request.precision.truncate(self.engine.now_ns()),
             max_points: self.points_max,
-            ..DecodeOptions::default()
+            unsigned: self.unsigned,
         };
         let mut decoded = decode(&request.body, &options);
         if decoded.too_many_points {

@@ -18,10 +18,7 @@ pub(crate) struct Job {
 
 /// Opens the connection, reports how that went, then answers jobs until there are no
 /// more senders.
-pub(crate) fn run(
-    ready: &SyncSender<Result<(), ChdbError>>,
-    jobs: &Arc<Mutex<Receiver<Job>>>,
-) {
+pub(crate) fn run(ready: &SyncSender<Result<(), ChdbError>>, jobs: &Arc<Mutex<Receiver<Job>>>) {
     let mut connection = match Connection::open_in_memory() {
         Ok(connection) => {
             let _waited_for = ready.send(Ok(()));

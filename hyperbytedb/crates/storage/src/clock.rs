@@ -16,7 +16,9 @@ const COUNTER_BITS: u32 = 12;
 
 /// The place of a write or delete in the one order that all nodes agree on:
 /// 42 bits of milliseconds since 1970, 12 of a counter, 10 of the node's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 pub struct Version(pub u64);
 
 impl Version {
@@ -79,7 +81,10 @@ impl HybridClock {
         let millis = u64::try_from(self.wall.now_ns() / 1_000_000).unwrap_or(0);
         let wall = millis << COUNTER_BITS;
         let step = |last: u64| Some(wall.max(last + 1));
-        let last = match self.last.fetch_update(Ordering::AcqRel, Ordering::Acquire, step) {
+        let last = match self
+            .last
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, step)
+        {
             Ok(last) | Err(last) => last,
         };
         Version((wall.max(last + 1) << NODE_BITS) | self.node)

@@ -35,6 +35,8 @@ pub struct EngineConfig {
     /// How long a write waits for a flush before it is refused.
     pub write_wait: Duration,
     pub layout: FileLayout,
+    /// Measurements of one database, over all its policies; 0 = no limit.
+    pub measurements_max: usize,
     /// Parsed file footers that are kept.
     pub footers_max: usize,
 }
@@ -54,6 +56,7 @@ impl EngineConfig {
             flush_age: Duration::from_secs(600),
             write_wait: Duration::from_secs(5),
             layout: FileLayout::default(),
+            measurements_max: 0,
             footers_max: 1024,
         }
     }

@@ -11,7 +11,7 @@ use crate::files::FileEntry;
 use crate::maintenance::remove_files;
 use crate::merge::Hide;
 use crate::meta::Changes;
-use crate::parquet::read::{Selection, read_rows};
+use crate::parquet::read::{choose, read_rows};
 use crate::schema::{Database, Policy, PolicyChange};
 use crate::series::SeriesId;
 use crate::shared::Shared;
@@ -31,10 +31,14 @@ pub(crate) fn create_database(
             return Ok(());
         };
         let wanted = Policy::new(policy_name, change, existing.created)?;
-        let same = existing.policy(None).is_ok_and(|current| {
-            current.name == wanted.name && current.same_as(&wanted)
-        });
-        return if same { Ok(()) } else { Err(StorageError::PolicyConflict) };
+        let same = existing
+            .policy(None)
+            .is_ok_and(|current| current.name == wanted.name && current.same_as(&wanted));
+        return if same {
+            Ok(())
+        } else {
+            Err(StorageError::PolicyConflict)
+        };
     }
     let created = shared.clock.next();
     let policy = match policy {
@@ -54,7 +58,11 @@ fn save(shared: &Shared, database: Database) -> Result<()> {
     let mut changes = Changes::default();
     changes.database(&database);
     shared.meta.commit(changes)?;
-    shared.schema.write().databases.insert(database.name.clone(), database);
+    shared
+        .schema
+        .write()
+        .databases
+        .insert(database.name.clone(), database);
     Ok(())
 }
 
@@ -83,7 +91,11 @@ pub(crate) fn create_policy(
     let _positions = shared.positions.lock();
     let mut record = shared.schema.read().database(database)?.clone();
     let policy = Policy::new(name, change, shared.clock.next())?;
-    match record.policies.iter().find(|existing| existing.name == name) {
+    match record
+        .policies
+        .iter()
+        .find(|existing| existing.name == name)
+    {
         Some(existing) if existing.same_as(&policy) => {
             if change.default && record.default_policy != name {
                 return Err(StorageError::PolicyConflict);
@@ -292,7 +304,13 @@ fn without_points(
 ) -> Result<Vec<SeriesId>> {
     let (runs, files, tombstones) = {
         let inner = table.read();
-        let runs: Vec<_> = inner.memtable.runs().iter().chain(&inner.frozen).cloned().collect();
+        let runs: Vec<_> = inner
+            .memtable
+            .runs()
+            .iter()
+            .chain(&inner.frozen)
+            .cloned()
+            .collect();
         (runs, inner.files.clone(), inner.tombstones.clone())
     };
     let mut empty: HashSet<SeriesId> = candidates.into_iter().collect();
@@ -326,7 +344,11 @@ fn keep_those_in_file(
     let inner = table.read();
     let mut unsure = HashSet::new();
     for range in &footer.series {
-        let Some(id) = inner.series.find(&range.key).filter(|id| empty.contains(id)) else {
+        let Some(id) = inner
+            .series
+            .find(&range.key)
+            .filter(|id| empty.contains(id))
+        else {
             continue;
         };
         // The first and the last row of the range decide in most cases.
@@ -340,13 +362,11 @@ fn keep_those_in_file(
     if unsure.is_empty() {
         return Ok(());
     }
-    let number_of = |key: &[u8]| inner.series.find(key).filter(|id| unsure.contains(id));
-    let selection = Selection {
-        columns: &[],
-        time: (i64::MIN, i64::MAX),
-        number_of: &number_of,
-    };
-    let rows = read_rows(&shared.footers, &path, file, &selection)?;
+    let chosen = choose(&footer, (i64::MIN, i64::MAX), |key| {
+        inner.series.find(key).filter(|id| unsure.contains(id))
+    });
+    drop(inner);
+    let rows = read_rows(&path, file, &footer, &[], &chosen)?;
     for row in 0..rows.len() {
         if !tombstones.hides(rows.series[row], rows.times[row], rows.version(row)) {
             empty.remove(&rows.series[row]);

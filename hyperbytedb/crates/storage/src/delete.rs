@@ -160,7 +160,9 @@ pub struct Tombstones(pub Vec<std::sync::Arc<ResolvedTombstone>>);
 
 impl Hide for Tombstones {
     fn hides(&self, series: SeriesId, time: i64, version: Version) -> bool {
-        self.0.iter().any(|stone| stone.hides(series, time, version))
+        self.0
+            .iter()
+            .any(|stone| stone.hides(series, time, version))
     }
     fn any(&self) -> bool {
         !self.0.is_empty()
@@ -175,10 +177,19 @@ mod tests {
     fn an_absent_tag_is_the_empty_value() {
         let tags = TagSet(vec![("host".into(), "a".into())]);
         let matches = |predicate| SeriesMatcher::new(&predicate).unwrap().matches(&tags);
-        assert!(matches(SeriesPredicate::Equal("rack".into(), String::new())));
-        assert!(matches(SeriesPredicate::NotEqual("rack".into(), "1".into())));
+        assert!(matches(SeriesPredicate::Equal(
+            "rack".into(),
+            String::new()
+        )));
+        assert!(matches(SeriesPredicate::NotEqual(
+            "rack".into(),
+            "1".into()
+        )));
         assert!(matches(SeriesPredicate::Match("rack".into(), ".*".into())));
-        assert!(!matches(SeriesPredicate::NotMatch("host".into(), "a".into())));
+        assert!(!matches(SeriesPredicate::NotMatch(
+            "host".into(),
+            "a".into()
+        )));
         assert!(matches(SeriesPredicate::And(vec![
             SeriesPredicate::All,
             SeriesPredicate::Or(vec![SeriesPredicate::Equal("host".into(), "a".into())]),

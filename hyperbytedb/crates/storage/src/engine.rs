@@ -115,9 +115,13 @@ impl Engine {
         recover(&shared)?;
         let mut threads = Vec::new();
         let weak = Arc::downgrade(&shared);
-        spawn(&mut threads, "memtable-merge", move || merge_loop(&weak, &merge_queue))?;
+        spawn(&mut threads, "memtable-merge", move || {
+            merge_loop(&weak, &merge_queue)
+        })?;
         let of_writer = shared.clone();
-        spawn(&mut threads, "wal-writer", move || write_loop(&of_writer, &commit_queue))?;
+        spawn(&mut threads, "wal-writer", move || {
+            write_loop(&of_writer, &commit_queue)
+        })?;
         let of_flush = shared.clone();
         spawn(&mut threads, "flush", move || flush_loop(&of_flush))?;
         Ok(Self {
@@ -160,6 +164,8 @@ impl Engine {
             if origin == Origin::Local {
                 let now = self.shared.clock.now_ns();
                 drop_expired(&mut batch, policy.cutoff(now), &mut report.dropped);
+                self.refuse_new_tables(&database, &policy.name, &mut batch, &mut report.dropped);
+                self.register_bare_series(&database, &policy.name, &mut batch);
                 self.refuse_conflicts(&database, &policy.name, &mut batch, &mut report.dropped);
             }
             if batch.tables.iter().all(|table| table.times.is_empty()) {
@@ -185,7 +191,10 @@ impl Engine {
     fn decode_again(&self, entry: &[u8]) -> Result<Batch> {
         decode_entry(entry)
             .map(|entry| entry.batch)
-            .map_err(|message| StorageError::DamagedLog { sequence: 0, message })
+            .map_err(|message| StorageError::DamagedLog {
+                sequence: 0,
+                message,
+            })
     }
 
     async fn commit(
@@ -220,6 +229,55 @@ impl Engine {
         Ok((policy.created.max(database.created), policy))
     }
 
+    /// Refuses points of measurements that would be more than a database may have.
+    fn refuse_new_tables(
+        &self,
+        database: &str,
+        policy: &str,
+        batch: &mut Batch,
+        dropped: &mut Dropped,
+    ) {
+        let limit = self.shared.config.measurements_max;
+        if limit == 0 {
+            return;
+        }
+        let schema = self.shared.schema.read();
+        let mut count = schema.table_count(database);
+        batch.tables.retain(|part| {
+            let name = name_of(database, policy, &part.measurement);
+            let fits = schema.table(&name).is_some() || count < limit;
+            if fits {
+                count += usize::from(schema.table(&name).is_none());
+            } else {
+                dropped.add(
+                    || {
+                        format!(
+                            "max-measurements-per-database limit exceeded: database \"{database}\" has {count} measurements, measurement \"{}\" was not created",
+                            part.measurement
+                        )
+                    },
+                    part.times.len(),
+                );
+            }
+            fits
+        });
+    }
+
+    /// InfluxDB's index knows the series of a point whose only field was called time,
+    /// although the point is not stored.
+    fn register_bare_series(&self, database: &str, policy: &str, batch: &mut Batch) {
+        let is_bare = |part: &points::Table| part.times.is_empty();
+        if !batch.tables.iter().any(is_bare) {
+            return;
+        }
+        let (bare, tables) = std::mem::take(&mut batch.tables)
+            .into_iter()
+            .partition(is_bare);
+        batch.tables = tables;
+        // What is not stored has no rows to keep.
+        let _no_rows = self.prepare(database, policy, Batch { tables: bare });
+    }
+
     fn refuse_conflicts(
         &self,
         database: &str,
@@ -230,11 +288,7 @@ impl Engine {
         let mut tables = std::mem::take(&mut batch.tables);
         tables.sort_by(|a, b| a.measurement.cmp(&b.measurement));
         for part in tables.chunk_by_mut(|a, b| a.measurement == b.measurement) {
-            let name = TableName {
-                database: database.to_string(),
-                policy: policy.to_string(),
-                measurement: part[0].measurement.clone(),
-            };
+            let name = name_of(database, policy, &part[0].measurement);
             let table = self.shared.schema.read().table(&name).cloned();
             match table {
                 Some(table) => drop_conflicts(&table.read(), part, dropped),
@@ -249,11 +303,7 @@ impl Engine {
         by_measurement(batch)
             .into_iter()
             .map(|(measurement, parts)| {
-                let table = self.table_or_new(TableName {
-                    database: database.to_string(),
-                    policy: policy.to_string(),
-                    measurement,
-                });
+                let table = self.table_or_new(name_of(database, policy, &measurement));
                 let rows = rows_of(&table, parts);
                 (table, rows)
             })
@@ -373,6 +423,14 @@ impl Engine {
     #[must_use]
     pub fn now_ns(&self) -> i64 {
         self.shared.clock.now_ns()
+    }
+}
+
+fn name_of(database: &str, policy: &str, measurement: &str) -> TableName {
+    TableName {
+        database: database.to_string(),
+        policy: policy.to_string(),
+        measurement: measurement.to_string(),
     }
 }
 

@@ -17,7 +17,9 @@ pub enum StorageError {
     InvalidPolicy(String),
     /// The memory for unflushed points is full and the flush has not caught up;
     /// clients know this text and try again.
-    #[error("engine: cache-max-memory-size exceeded: ({bytes}/{limit}); the flush to files is behind, try again")]
+    #[error(
+        "engine: cache-max-memory-size exceeded: ({bytes}/{limit}); the flush to files is behind, try again"
+    )]
     Full { bytes: usize, limit: usize },
     #[error("{door} {path}: {message}")]
     Io {
@@ -26,7 +28,9 @@ pub enum StorageError {
         path: PathBuf,
         message: String,
     },
-    #[error("file {path} is damaged: {message}; restore it from a backup, or remove it with what it holds")]
+    #[error(
+        "file {path} is damaged: {message}; restore it from a backup, or remove it with what it holds"
+    )]
     Damaged { path: PathBuf, message: String },
     #[error("the log entry {sequence} is damaged: {message}")]
     DamagedLog { sequence: u64, message: String },
@@ -44,11 +48,7 @@ pub type Result<T> = std::result::Result<T, StorageError>;
 
 impl StorageError {
     /// An I/O error at one of the two doors.
-    pub fn io(
-        door: &'static str,
-        path: impl Into<PathBuf>,
-        error: impl std::fmt::Display,
-    ) -> Self {
+    pub fn io(door: &'static str, path: impl Into<PathBuf>, error: impl std::fmt::Display) -> Self {
         StorageError::Io {
             door,
             path: path.into(),

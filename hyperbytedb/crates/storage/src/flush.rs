@@ -45,7 +45,11 @@ pub fn write_frozen(
 ) -> Result<Vec<FileEntry>> {
     let (columns, ranks, tombstones) = {
         let inner = table.read();
-        (inner.columns.clone(), inner.series.ranks(), inner.tombstones.clone())
+        (
+            inner.columns.clone(),
+            inner.series.ranks(),
+            inner.tombstones.clone(),
+        )
     };
     let sources: Vec<&Rows> = runs.iter().map(|run| run.rows.as_ref()).collect();
     let options = MergeOptions {
@@ -83,10 +87,13 @@ fn partitions(rows: Rows, partition_ns: i64) -> Vec<(i64, Rows)> {
     }
     match places.len() {
         0 => Vec::new(),
-        1 => places.into_keys().map(|partition| (partition, rows.clone())).collect(),
+        1 => places
+            .into_keys()
+            .map(|partition| (partition, rows.clone()))
+            .collect(),
         _ => places
             .into_iter()
-            .map(|(partition, places)| (partition, rows.take(&places)))
+            .map(|(partition, places)| (partition, rows.take(&places, None)))
             .collect(),
     }
 }
@@ -117,7 +124,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }

@@ -51,4 +51,4 @@ pub use schema::{Database, Policy, PolicyChange, Schema, shard_duration_for};
 pub use series::{SeriesId, decode_key};
 pub use shared::Positions;
 pub use table::{ColumnDef, Table, TableInner, TableName};
-pub use view::ReadView;
+pub use view::{FilePart, ReadView};

@@ -66,6 +66,10 @@ struct Frozen {
 pub(crate) fn flush_all(shared: &Shared) -> Result<()> {
     let _one_at_a_time = shared.flushing.lock();
     let result = flush_locked(shared);
+    if result.is_err() {
+        // What could not be written is as old as ever: it is tried again.
+        shared.oldest.lock().get_or_insert_with(Instant::now);
+    }
     *shared.flush_error.lock() = result.as_ref().err().map(ToString::to_string);
     shared.flushed.notify_waiters();
     result
@@ -121,11 +125,7 @@ fn freeze(shared: &Shared) -> Result<(u64, Vec<Frozen>)> {
 }
 
 /// One transaction: files, the series and columns they need, and the position.
-fn commit(
-    shared: &Shared,
-    position: u64,
-    written: &[(Frozen, Vec<FileEntry>)],
-) -> Result<()> {
+fn commit(shared: &Shared, position: u64, written: &[(Frozen, Vec<FileEntry>)]) -> Result<()> {
     // Under this lock no table can be dropped between the check and the commit.
     let mut positions = shared.positions.lock();
     let mut changes = Changes::default();
@@ -137,7 +137,12 @@ fn commit(
             continue;
         }
         let inner = table.read();
-        changes.table(&table.name, &TableRecord { columns: inner.columns.clone() });
+        changes.table(
+            &table.name,
+            &TableRecord {
+                columns: inner.columns.clone(),
+            },
+        );
         for id in inner.series.persisted..inner.series.numbered() {
             let id = id as SeriesId;
             if inner.series.is_live(id) {

@@ -33,7 +33,13 @@ impl Memtable {
         let tier_of_run = tier(&run);
         let large = run.rows.len() >= ROWS_MAX;
         self.runs.push(run);
-        !large && self.runs.iter().filter(|other| tier(other) == tier_of_run).count() >= FAN_IN
+        !large
+            && self
+                .runs
+                .iter()
+                .filter(|other| tier(other) == tier_of_run)
+                .count()
+                >= FAN_IN
     }
 
     #[must_use]

@@ -115,7 +115,15 @@ fn sorted_places(sources: &[&Rows], options: &MergeOptions<'_>) -> Vec<Place> {
             });
         }
     }
-    let key = |place: &Place| (place.rank, place.time, place.version, place.source, place.row);
+    let key = |place: &Place| {
+        (
+            place.rank,
+            place.time,
+            place.version,
+            place.source,
+            place.row,
+        )
+    };
     if !places.is_sorted_by_key(key) {
         // The stable sort finds the runs that are sorted already.
         places.sort_by_key(key);
@@ -152,7 +160,8 @@ fn arrays(sources: &[&Rows], id: ColumnId) -> Option<Vec<ArrayRef>> {
 fn pick(arrays: &[ArrayRef], indices: &[(usize, usize)]) -> ArrayRef {
     let arrays: Vec<&dyn arrow::array::Array> = arrays.iter().map(AsRef::as_ref).collect();
     // Arrays of one column have one type, the only thing interleave can refuse.
-    interleave(&arrays, indices).unwrap_or_else(|_| new_null_array(arrays[0].data_type(), indices.len()))
+    interleave(&arrays, indices)
+        .unwrap_or_else(|_| new_null_array(arrays[0].data_type(), indices.len()))
 }
 
 /// The result when every key occurs once and nothing is hidden.
@@ -170,9 +179,10 @@ fn gather(sources: &[&Rows], places: &[Place], ids: &[ColumnId]) -> Rows {
         if values.null_count() == values.len() {
             continue;
         }
-        let any_older = sources
-            .iter()
-            .any(|rows| rows.column(*id).is_some_and(|column| column.older.is_some()));
+        let any_older = sources.iter().any(|rows| {
+            rows.column(*id)
+                .is_some_and(|column| column.older.is_some())
+        });
         let older = any_older.then(|| {
             indices
                 .iter()
@@ -184,7 +194,11 @@ fn gather(sources: &[&Rows], places: &[Place], ids: &[ColumnId]) -> Rows {
                 })
                 .collect()
         });
-        columns.push(Column { id: *id, values, older });
+        columns.push(Column {
+            id: *id,
+            values,
+            older,
+        });
     }
     Rows {
         series: places

@@ -198,8 +198,8 @@ mod tests {
         let long = "x".repeat(5000);
         let longer = format!("{long}y");
         let names = [
-            "cpu", "cpu.load", "cpu-load", "cpu_load", "CPU", "温度", "湿度", "a/b", "a%2Fb", ".", "..", "",
-            "a:b", "°C", "%", " ", "\u{0}", &long, &longer,
+            "cpu", "cpu.load", "cpu-load", "cpu_load", "CPU", "温度", "湿度", "a/b", "a%2Fb", ".",
+            "..", "", "a:b", "°C", "%", " ", "\u{0}", &long, &longer,
         ];
         let paths: HashSet<String> = names.iter().map(|name| encode_name(name)).collect();
         assert_eq!(paths.len(), names.len());

@@ -82,7 +82,10 @@ pub fn drop_conflicts(inner: &TableInner, tables: &mut [PointTable], dropped: &m
         for field in &table.fields {
             let existing = match inner.columns_of(&field.name) {
                 [] => new_types.get(&field.name).copied(),
-                ids => ids.iter().map(|id| inner.columns[*id as usize].field_type).min(),
+                ids => ids
+                    .iter()
+                    .map(|id| inner.columns[*id as usize].field_type)
+                    .min(),
             };
             let field_type = type_of(&field.values);
             let Some(existing) = existing.filter(|existing| *existing != field_type) else {
@@ -115,7 +118,10 @@ pub fn drop_conflicts(inner: &TableInner, tables: &mut [PointTable], dropped: &m
 fn first_type(table: &PointTable, name: &str) -> FieldType {
     let first_row = |field: &FieldColumn| match &field.present {
         None => 0,
-        Some(present) => present.iter().position(|there| *there).unwrap_or(usize::MAX),
+        Some(present) => present
+            .iter()
+            .position(|there| *there)
+            .unwrap_or(usize::MAX),
     };
     table
         .fields
@@ -148,9 +154,12 @@ pub fn retain(table: &mut PointTable, keep: &[bool]) {
             filter(present, keep);
         }
     }
-    table
-        .fields
-        .retain(|field| field.present.as_ref().is_none_or(|present| present.contains(&true)));
+    table.fields.retain(|field| {
+        field
+            .present
+            .as_ref()
+            .is_none_or(|present| present.contains(&true))
+    });
 }
 
 fn filtered(strings: &Strings, keep: &[bool]) -> Strings {
@@ -185,7 +194,11 @@ pub fn rows_of(table: &Table, parts: Vec<PointTable>) -> Rows {
             })
             .collect();
         let mut rows = Rows {
-            series: part.series_of_row.iter().map(|at| numbers[*at as usize]).collect(),
+            series: part
+                .series_of_row
+                .iter()
+                .map(|at| numbers[*at as usize])
+                .collect(),
             times: part.times,
             versions: Versions::One(Version::ZERO),
             columns,

@@ -32,7 +32,9 @@ pub(crate) fn recover(shared: &Shared) -> Result<()> {
     };
     for database in shared.meta.databases()? {
         load.newest = load.newest.max(database.created);
-        load.schema.databases.insert(database.name.clone(), database);
+        load.schema
+            .databases
+            .insert(database.name.clone(), database);
     }
     shared.meta.visit(&mut load)?;
     for (table, tombstone) in load.tombstones {
@@ -42,7 +44,9 @@ pub(crate) fn recover(shared: &Shared) -> Result<()> {
         inner.tombstones.0.push(Arc::new(resolved));
     }
     shared.clock.observe(load.newest);
-    shared.file_id.fetch_max(load.highest_file, Ordering::Relaxed);
+    shared
+        .file_id
+        .fetch_max(load.highest_file, Ordering::Relaxed);
     *shared.schema.write() = load.schema;
     replay(shared, position.flushed)?;
     sweep(shared)
@@ -119,13 +123,16 @@ fn replay(shared: &Shared, flushed: u64) -> Result<()> {
 fn replay_entry(shared: &Shared, entry: Entry) {
     let alive = {
         let schema = shared.schema.read();
-        schema.databases.get(&entry.database).is_some_and(|database| {
-            database.created < entry.version
-                && database
-                    .policies
-                    .iter()
-                    .any(|policy| policy.name == entry.policy && policy.created < entry.version)
-        })
+        schema
+            .databases
+            .get(&entry.database)
+            .is_some_and(|database| {
+                database.created < entry.version
+                    && database
+                        .policies
+                        .iter()
+                        .any(|policy| policy.name == entry.policy && policy.created < entry.version)
+            })
     };
     if !alive {
         return;
@@ -149,7 +156,10 @@ fn replay_entry(shared: &Shared, entry: Entry) {
 pub(crate) fn by_measurement(batch: Batch) -> BTreeMap<String, Vec<PointTable>> {
     let mut parts: BTreeMap<String, Vec<PointTable>> = BTreeMap::new();
     for table in batch.tables {
-        parts.entry(table.measurement.clone()).or_default().push(table);
+        parts
+            .entry(table.measurement.clone())
+            .or_default()
+            .push(table);
     }
     parts
 }

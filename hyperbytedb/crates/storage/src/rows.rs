@@ -91,7 +91,11 @@ impl Rows {
                 versions.iter().copied().max().unwrap_or_default(),
             ),
         };
-        for older in self.columns.iter().filter_map(|column| column.older.as_ref()) {
+        for older in self
+            .columns
+            .iter()
+            .filter_map(|column| column.older.as_ref())
+        {
             for version in older.iter().filter(|version| **version != Version::ZERO) {
                 low = low.min(*version);
             }
@@ -117,15 +121,16 @@ impl Rows {
         self.len() * 12 + versions + columns + 256
     }
 
-    /// Some of the rows, in the given order; columns without a value among them are
-    /// left out.
+    /// Some of the rows, in the given order, with some of the columns or all; columns
+    /// without a value among them are left out.
     #[must_use]
-    pub fn take(&self, places: &[u32]) -> Rows {
+    pub fn take(&self, places: &[u32], wanted: Option<&[ColumnId]>) -> Rows {
         let indices = UInt32Array::from(places.to_vec());
         let pick = |versions: &Vec<Version>| -> Vec<Version> {
             places.iter().map(|row| versions[*row as usize]).collect()
         };
-        let columns = self.columns.iter().filter_map(|column| {
+        let is_wanted = |column: &&Column| wanted.is_none_or(|wanted| wanted.contains(&column.id));
+        let columns = self.columns.iter().filter(is_wanted).filter_map(|column| {
             // Places are rows of this very array, the only thing take can refuse.
             let values = take(&column.values, &indices, None).ok()?;
             (values.null_count() < values.len()).then(|| Column {
@@ -135,7 +140,10 @@ impl Rows {
             })
         });
         Rows {
-            series: places.iter().map(|row| self.series[*row as usize]).collect(),
+            series: places
+                .iter()
+                .map(|row| self.series[*row as usize])
+                .collect(),
             times: places.iter().map(|row| self.times[*row as usize]).collect(),
             versions: match &self.versions {
                 Versions::One(version) => Versions::One(*version),

@@ -234,6 +234,12 @@ impl Schema {
         removed
     }
 
+    /// How many tables a database has.
+    #[must_use]
+    pub fn table_count(&self, database: &str) -> usize {
+        self.tables.get(database).map_or(0, BTreeMap::len)
+    }
+
     /// All tables, or those of one database, sorted by measurement and policy.
     pub fn tables(&self, database: Option<&str>) -> Vec<Arc<Table>> {
         match database {

@@ -93,9 +93,7 @@ impl SeriesIndex {
     #[must_use]
     pub fn find(&self, key: &[u8]) -> Option<SeriesId> {
         let hash = self.hasher.hash_one(key);
-        self.slots
-            .find(hash, |id| self.key(*id) == key)
-            .copied()
+        self.slots.find(hash, |id| self.key(*id) == key).copied()
     }
 
     /// The number of a key, a new one if need be; true when it is new.
@@ -109,10 +107,9 @@ impl SeriesIndex {
         self.dropped.push(false);
         self.live += 1;
         let (keys, ends, hasher) = (&self.keys, &self.ends, &self.hasher);
-        self.slots
-            .insert_unique(hasher.hash_one(key), id, |id| {
-                hasher.hash_one(key_at(keys, ends, *id))
-            });
+        self.slots.insert_unique(hasher.hash_one(key), id, |id| {
+            hasher.hash_one(key_at(keys, ends, *id))
+        });
         (id, true)
     }
 
@@ -195,7 +192,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn tags(list: &[(&str, &str)]) -> TagSet {
-        TagSet(list.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect())
+        TagSet(
+            list.iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
+        )
     }
 
     #[test]

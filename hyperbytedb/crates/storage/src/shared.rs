@@ -82,15 +82,14 @@ impl Shared {
     /// Corrects the count of unflushed bytes after a change of that many.
     pub fn count_bytes(&self, before: usize, after: usize) {
         if after >= before {
-            self.unflushed_bytes.fetch_add(after - before, Ordering::Relaxed);
+            self.unflushed_bytes
+                .fetch_add(after - before, Ordering::Relaxed);
         } else {
             let less = before - after;
             let subtract = |bytes: usize| Some(bytes.saturating_sub(less));
-            let _always = self.unflushed_bytes.fetch_update(
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-                subtract,
-            );
+            let _always =
+                self.unflushed_bytes
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtract);
         }
     }
 

@@ -120,7 +120,10 @@ impl TableInner {
     /// Puts back a column as the catalog has it.
     pub(crate) fn restore_column(&mut self, column: ColumnDef) -> ColumnId {
         let id = self.columns.len() as ColumnId;
-        self.by_name.entry(column.name.clone()).or_default().push(id);
+        self.by_name
+            .entry(column.name.clone())
+            .or_default()
+            .push(id);
         self.columns.push(column);
         id
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::clock::Version;
 use crate::delete::Tombstones;
-use crate::error::Result;
+use crate::error::{Result, StorageError};
 use crate::files::FileEntry;
 use crate::merge::{MergeOptions, merge};
 use crate::object::LocalStore;
-use crate::parquet::read::{FooterCache, Selection, read_rows};
+use crate::parquet::read::{Chosen, FooterCache, choose, read_rows};
 use crate::rows::{ColumnId, Rows, Run};
 use crate::series::SeriesId;
 use crate::table::{ColumnDef, Table, TableInner};
@@ -18,6 +18,14 @@ use crate::table::{ColumnDef, Table, TableInner};
 const WINDOWS_MAX: usize = 16;
 /// Rows that one merge of a window takes up at once, about.
 const MERGE_ROWS: u64 = 500_000;
+
+/// Rows of a file that are read in one go.
+#[derive(Debug, Clone)]
+pub struct FilePart {
+    file: Arc<FileEntry>,
+    chosen: Vec<Chosen>,
+    pub rows: u64,
+}
 
 /// A consistent look at one measurement, good for as long as it is held.
 pub struct ReadView {
@@ -33,6 +41,7 @@ pub struct ReadView {
     /// [`ReadView::merged`], outside them from files and runs as they are.
     pub windows: Vec<(i64, i64)>,
     tombstones: Tombstones,
+    selection: Option<Vec<SeriesId>>,
     pub(crate) store: Arc<LocalStore>,
     pub(crate) footers: Arc<FooterCache>,
 }
@@ -47,7 +56,11 @@ impl ReadView {
         {
             let stale = {
                 let inner = table.read();
-                inner.tombstones.0.iter().any(|stone| stone.behind(&inner.series))
+                inner
+                    .tombstones
+                    .0
+                    .iter()
+                    .any(|stone| stone.behind(&inner.series))
             };
             if stale {
                 table.write().extend_tombstones()?;
@@ -74,6 +87,7 @@ impl ReadView {
             columns: inner.columns.clone(),
             tag_keys: inner.tag_keys.iter().cloned().collect(),
             tombstones: inner.tombstones.clone(),
+            selection: None,
             time,
             files,
             runs,
@@ -133,7 +147,8 @@ impl ReadView {
             }
             low = low.min(from);
             high = high.max(to);
-            let part = (to - from) as f64 / ((max - min).max(1)) as f64;
+            let length = |from: i64, to: i64| (i128::from(to) - i128::from(from)) as f64;
+            let part = length(from, to) / length(min, max).max(1.0);
             rows += (count as f64 * part.clamp(0.0, 1.0)) as u64 + 1;
         }
         if low > high {
@@ -163,12 +178,16 @@ impl ReadView {
                 owned.push(self.read_file(file, slice, columns)?);
             }
         }
-        let mut sources: Vec<&Rows> = owned.iter().collect();
+        let mut whole: Vec<&Rows> = Vec::new();
         for run in &self.runs {
             if run.min_time <= slice.1 && run.max_time >= slice.0 {
-                sources.push(&run.rows);
+                match self.part_of_run(run, slice, columns) {
+                    Some(part) => owned.push(part),
+                    None => whole.push(&run.rows),
+                }
             }
         }
+        let sources: Vec<&Rows> = owned.iter().chain(whole).collect();
         Ok(merge(
             &sources,
             &MergeOptions {
@@ -180,7 +199,8 @@ impl ReadView {
         ))
     }
 
-    /// Rows of one file, as it is.
+    /// Rows of one file, as it is, of the selected series; some may lie outside the
+    /// time.
     ///
     /// # Errors
     /// When the file is missing or damaged.
@@ -190,26 +210,167 @@ impl ReadView {
         time: (i64, i64),
         columns: &[ColumnId],
     ) -> Result<Rows> {
-        let wanted: Vec<(ColumnId, String)> = columns
+        let wanted = self.in_file(file, columns);
+        let path = self.store.path(&file.path);
+        let footer = self.footers.get(&path)?;
+        // The lock is not held while the file is read.
+        let chosen = {
+            let inner = self.table.read();
+            choose(&footer, time, |key| {
+                inner.series.find(key).filter(|id| self.selects(*id))
+            })
+        };
+        read_rows(&path, file, &footer, &wanted, &chosen)
+    }
+
+    /// The selected rows of a file, cut into parts of about `rows_max` rows that can be
+    /// read one by one.
+    ///
+    /// # Errors
+    /// When the file is missing or damaged.
+    pub fn file_parts(&self, file: &Arc<FileEntry>, rows_max: u64) -> Result<Vec<FilePart>> {
+        let footer = self.footers.get(&self.store.path(&file.path))?;
+        let chosen = {
+            let inner = self.table.read();
+            choose(&footer, self.time, |key| {
+                inner.series.find(key).filter(|id| self.selects(*id))
+            })
+        };
+        let mut parts: Vec<FilePart> = Vec::new();
+        for chosen in chosen {
+            match parts.last_mut() {
+                Some(part) if part.rows + chosen.rows <= rows_max => {
+                    part.rows += chosen.rows;
+                    part.chosen.push(chosen);
+                }
+                _ => parts.push(FilePart {
+                    file: file.clone(),
+                    rows: chosen.rows,
+                    chosen: vec![chosen],
+                }),
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Rows of one part, as the file has them; some may lie outside the view's time.
+    ///
+    /// # Errors
+    /// When the file is missing or damaged.
+    pub fn read_part(&self, part: &FilePart, columns: &[ColumnId]) -> Result<Rows> {
+        let path = self.store.path(&part.file.path);
+        let footer = self.footers.get(&path)?;
+        read_rows(
+            &path,
+            &part.file,
+            &footer,
+            &self.in_file(&part.file, columns),
+            &part.chosen,
+        )
+    }
+
+    /// Those of the columns that a file has, with their names in it.
+    fn in_file(&self, file: &FileEntry, columns: &[ColumnId]) -> Vec<(ColumnId, String)> {
+        columns
             .iter()
             .filter_map(|id| {
                 let column = self.columns.get(*id as usize)?;
-                let there = file.columns.iter().any(|other| other.physical == column.physical);
+                let there = file
+                    .columns
+                    .iter()
+                    .any(|other| other.physical == column.physical);
                 there.then(|| (*id, column.physical.clone()))
             })
-            .collect();
+            .collect()
+    }
+
+    /// About how many rows the selected series have in a file.
+    ///
+    /// # Errors
+    /// When the file is missing or damaged.
+    pub fn selected_rows(&self, file: &FileEntry) -> Result<u64> {
+        if self.selection.is_none() {
+            return Ok(file.rows);
+        }
+        let footer = self.footers.get(&self.store.path(&file.path))?;
         let inner = self.table.read();
-        let number_of = |key: &[u8]| -> Option<SeriesId> { inner.series.find(key) };
-        read_rows(
-            &self.footers,
-            &self.store.path(&file.path),
-            file,
-            &Selection {
-                columns: &wanted,
-                time,
-                number_of: &number_of,
-            },
-        )
+        let chosen = choose(&footer, self.time, |key| {
+            inner.series.find(key).filter(|id| self.selects(*id))
+        });
+        Ok(chosen.iter().map(|chosen| chosen.rows).sum())
+    }
+
+    /// Narrows the view to some series (sorted numbers).
+    pub fn select(&mut self, series: Vec<SeriesId>) {
+        self.selection = Some(series);
+    }
+
+    /// The selected series, `None` when all are.
+    #[must_use]
+    pub fn selection(&self) -> Option<&[SeriesId]> {
+        self.selection.as_deref()
+    }
+
+    fn selects(&self, series: SeriesId) -> bool {
+        match &self.selection {
+            None => true,
+            Some(selection) => selection.binary_search(&series).is_ok(),
+        }
+    }
+
+    /// The selected rows of a run within a range of time, with the given columns;
+    /// `None` for all of them, which need no copy.
+    #[must_use]
+    pub fn part_of_run(&self, run: &Run, time: (i64, i64), columns: &[ColumnId]) -> Option<Rows> {
+        let inside = time.0 <= run.min_time && run.max_time <= time.1;
+        if inside && self.selection.is_none() {
+            return None;
+        }
+        let rows = &run.rows;
+        let mut places: Vec<u32> = Vec::new();
+        let mut add = |from: usize, to: usize| {
+            let times = &rows.times[from..to];
+            let first = from + times.partition_point(|at| *at < time.0);
+            let last = from + times.partition_point(|at| *at <= time.1);
+            places.extend(first as u32..last.max(first) as u32);
+        };
+        match &self.selection {
+            Some(selection) => {
+                let mut from = 0;
+                for series in selection {
+                    from += rows.series[from..].partition_point(|other| other < series);
+                    let to = from + rows.series[from..].partition_point(|other| other <= series);
+                    add(from, to);
+                    from = to;
+                }
+            }
+            None => {
+                let mut from = 0;
+                for part in rows.series.chunk_by(|a, b| a == b) {
+                    add(from, from + part.len());
+                    from += part.len();
+                }
+            }
+        }
+        Some(rows.take(&places, Some(columns)))
+    }
+
+    /// Fails when a file is not there, for readers that would overlook it.
+    ///
+    /// # Errors
+    /// The text names the file.
+    pub fn check_file(&self, file: &FileEntry) -> Result<()> {
+        let path = self.store.path(&file.path);
+        match std::fs::metadata(&path) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(StorageError::io("cannot open file", path, error)),
+        }
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn root(&self) -> std::path::PathBuf {
+        self.store.path("")
     }
 
     /// Where a file lies.
@@ -294,7 +455,10 @@ mod tests {
     fn only_the_times_that_two_sources_share_are_windows() {
         assert!(overlaps(&[(0, 9, V), (10, 19, V)]).is_empty());
         assert_eq!(overlaps(&[(0, 10, V), (10, 19, V)]), [(10, 10)]);
-        assert_eq!(overlaps(&[(0, 100, V), (20, 30, V), (25, 40, V)]), [(20, 30), (25, 40)]);
+        assert_eq!(
+            overlaps(&[(0, 100, V), (20, 30, V), (25, 40, V)]),
+            [(20, 30), (25, 40)]
+        );
     }
 
     #[test]

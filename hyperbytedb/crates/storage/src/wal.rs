@@ -171,7 +171,8 @@ impl Wal {
     /// # Errors
     /// When they cannot be removed.
     pub fn truncate(&self, through: u64) -> Result<()> {
-        self.kv.delete_range(&key(0), &key(through.saturating_add(1)))
+        self.kv
+            .delete_range(&key(0), &key(through.saturating_add(1)))
     }
 }
 
@@ -191,7 +192,10 @@ mod tests {
         let decoded = decode_entry(&entry).unwrap();
         assert_eq!(decoded.version, Version(42));
         assert_eq!(decoded.replicated_from, Some(7));
-        assert_eq!((decoded.database.as_str(), decoded.policy.as_str()), ("dä/:b", "rp"));
+        assert_eq!(
+            (decoded.database.as_str(), decoded.policy.as_str()),
+            ("dä/:b", "rp")
+        );
         assert_eq!(decoded.batch, batch);
         for end in 0..18 + 4 {
             assert!(decode_entry(&entry[..end]).is_err());

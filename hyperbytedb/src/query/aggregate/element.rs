@@ -114,7 +114,8 @@ pub(super) fn reducer(
 }
 
 fn typed<E: Element>(function: &Function, budget: &Budget) -> Box<dyn Reducer> {
-    let collect = |statistic| -> Box<dyn Reducer> { Box::new(Collect::<E>::new(statistic, budget)) };
+    let collect =
+        |statistic| -> Box<dyn Reducer> { Box::new(Collect::<E>::new(statistic, budget)) };
     match function {
         Function::Count => Box::new(Count::default()),
         Function::Sum => Box::new(Sum::default()),

@@ -72,11 +72,7 @@ impl<E: Element> Reducer for Pick<E> {
             }
         }
         if let Some(row) = winner {
-            self.best = Some((
-                rows.times[row],
-                E::item(array, row),
-                aux_values(rows, row),
-            ));
+            self.best = Some((rows.times[row], E::item(array, row), aux_values(rows, row)));
         }
         Ok(())
     }

@@ -30,7 +30,9 @@ pub(super) fn is_pushable(select: &Select, leaf: &Leaf) -> bool {
         && field
         && known
         && leaf.buckets.as_scan_window().is_some()
-        && tables_by_name(select, true).iter().all(|group| group.len() == 1)
+        && tables_by_name(select, true)
+            .iter()
+            .all(|group| group.len() == 1)
 }
 
 /// The functions of the reader that a function is made of.
@@ -173,7 +175,10 @@ fn calls(table: &Table, leaves: &[Leaf]) -> (Vec<Aggregate>, Vec<Place>) {
                 calls.push(call);
                 calls.len() - 1
             });
-            calls[..place].iter().map(|c| 1 + usize::from(c.with_time)).sum::<usize>()
+            calls[..place]
+                .iter()
+                .map(|c| 1 + usize::from(c.with_time))
+                .sum::<usize>()
         });
         places.push(match (columns.next(), columns.next()) {
             (Some(value), None) if with_time => Place::Timed(value),

@@ -23,10 +23,13 @@ pub(super) fn groups<'a>(
 ) -> Result<Groups<'a>, QueryError> {
     let mut wants: Vec<Want> = Vec::new();
     let mut place_of = |want: &Want| {
-        wants.iter().position(|other| other == want).unwrap_or_else(|| {
-            wants.push(want.clone());
-            wants.len() - 1
-        })
+        wants
+            .iter()
+            .position(|other| other == want)
+            .unwrap_or_else(|| {
+                wants.push(want.clone());
+                wants.len() - 1
+            })
     };
     let inputs: Vec<(Leaf, usize)> = leaves
         .iter()

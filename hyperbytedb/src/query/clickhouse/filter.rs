@@ -102,7 +102,9 @@ fn push_match(
     out: &mut String,
 ) -> Result<(), QueryError> {
     let Expr::Regex(pattern) = rhs else {
-        return Err(QueryError::Invalid(format!("{rhs} is not a regular expression")));
+        return Err(QueryError::Invalid(format!(
+            "{rhs} is not a regular expression"
+        )));
     };
     let left = to_sql(lhs, layout)?;
     // ClickHouse lets a dot match a newline, Go and so InfluxDB do not.

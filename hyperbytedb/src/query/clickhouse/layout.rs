@@ -145,8 +145,8 @@ pub fn field_type(data_type: DataType, name: &str) -> Result<FieldType, QueryErr
         DataType::Unsigned => Ok(FieldType::Unsigned),
         DataType::String => Ok(FieldType::String),
         DataType::Boolean => Ok(FieldType::Boolean),
-        DataType::Tag | DataType::AnyField => {
-            Err(QueryError::Engine(format!("{name} is not resolved to a field")))
-        }
+        DataType::Tag | DataType::AnyField => Err(QueryError::Engine(format!(
+            "{name} is not resolved to a field"
+        ))),
     }
 }

@@ -2,9 +2,10 @@
 //! embedded ClickHouse.
 
 mod filter;
-mod layout;
+pub(crate) mod layout;
 mod reader;
-mod sources;
+pub(crate) mod series;
+pub(crate) mod sources;
 mod sql;
 
 pub use reader::ClickHouseReader;

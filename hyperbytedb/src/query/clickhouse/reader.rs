@@ -10,6 +10,7 @@ use points::FieldType;
 use storage::{Engine, StorageError, TableName};
 
 use super::layout::Layout;
+use super::series::select;
 use super::sources::{Sources, sources_of};
 use super::sql::query_of;
 use crate::query::context::QueryContext;
@@ -58,17 +59,23 @@ impl Reader for ClickHouseReader {
             policy: scan.table.policy.clone(),
             measurement: scan.table.measurement.clone(),
         };
-        let view = self.engine.read_view(&name, (scan.time.min, scan.time.max))?;
-        let Some(view) = view.map(Arc::new) else {
+        let view = self
+            .engine
+            .read_view(&name, (scan.time.min, scan.time.max))?;
+        let Some(mut view) = view else {
             return Ok(nothing);
         };
+        select(&mut view, scan.filter.as_ref());
+        let view = Arc::new(view);
         let layout = Arc::new(Layout::new(scan, &view)?);
-        let Sources { selects, tables } = sources_of(&view, &layout);
+        let Sources {
+            selects,
+            tables,
+            rows,
+        } = sources_of(&view, &layout)?;
         if selects.is_empty() {
             return Ok(nothing);
         }
-        let rows: u64 = view.files.iter().map(|file| file.rows).sum::<u64>()
-            + view.runs.iter().map(|run| run.rows.len() as u64).sum::<u64>();
         let sql = format!(
             "{} SETTINGS {}",
             query_of(scan, &layout, &selects)?,
@@ -141,9 +148,17 @@ fn schema_of(scan: &Scan) -> SchemaRef {
         .collect();
     fields.push(Field::new("time", DataType::Int64, true));
     match &scan.output {
-        Output::Rows { fields: wanted, tags, .. } => {
+        Output::Rows {
+            fields: wanted,
+            tags,
+            ..
+        } => {
             for (at, field) in wanted.iter().enumerate() {
-                fields.push(Field::new(format!("v{at}"), arrow_type(field.field_type), true));
+                fields.push(Field::new(
+                    format!("v{at}"),
+                    arrow_type(field.field_type),
+                    true,
+                ));
             }
             for at in 0..tags.len() {
                 fields.push(Field::new(format!("w{at}"), DataType::Utf8, true));
@@ -169,7 +184,9 @@ fn schema_of(scan: &Scan) -> SchemaRef {
 /// The engine's batch in the promised types.
 fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, QueryError> {
     let fail = |error: arrow::error::ArrowError| {
-        QueryError::Engine(format!("the engine's answer has an unexpected form: {error}"))
+        QueryError::Engine(format!(
+            "the engine's answer has an unexpected form: {error}"
+        ))
     };
     let mut arrays: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
     for (array, field) in batch.columns().iter().zip(schema.fields()) {

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::array::{
     ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchIterator, new_null_array,
 };
-use arrow::compute::{cast, filter_record_batch, kernels::zip::zip, is_not_null};
+use arrow::compute::{cast, filter_record_batch, is_not_null, kernels::zip::zip};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use chdb::{TableReader, identifier, literal};
 use points::FieldType;
-use storage::{FileEntry, ReadView, Rows, tag_array, tag_column};
+use storage::{FileEntry, ReadView, Rows, Run, StorageError, tag_array, tag_column};
 
 use super::layout::{FieldColumn, Layout};
 
@@ -21,59 +21,111 @@ use super::layout::{FieldColumn, Layout};
 pub struct Sources {
     pub selects: Vec<String>,
     pub tables: Vec<(String, TableReader)>,
+    /// How many rows they have together, about.
+    pub rows: u64,
 }
 
 /// Every use of a stream needs a name of its own.
 static NAMES: AtomicU64 = AtomicU64::new(0);
 
+/// Rows of a file up to which reading the selected ones beats a scan by the engine.
+const SELECTIVE_ROWS: u64 = 200_000;
+
 /// All sources of the view.
-pub fn sources_of(view: &Arc<ReadView>, layout: &Arc<Layout>) -> Sources {
+///
+/// # Errors
+/// When a file is missing or damaged.
+pub fn sources_of(view: &Arc<ReadView>, layout: &Arc<Layout>) -> Result<Sources, StorageError> {
     let mut sources = Sources {
         selects: Vec::new(),
         tables: Vec::new(),
+        rows: 0,
     };
-    if let Some(select) = select_files(view, layout) {
-        sources.selects.push(select);
+    let mut scanned: Vec<&FileEntry> = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
+    for file in &view.files {
+        if covered(view, file.min_time, file.max_time) {
+            continue;
+        }
+        // The engine passes over a missing file of a set without a word.
+        view.check_file(file)?;
+        let rows = view.selected_rows(file)?;
+        sources.rows += rows;
+        match rows {
+            0 => {}
+            rows if view.selection().is_some() && rows <= SELECTIVE_ROWS => {
+                parts.push(Part::File(file.clone()));
+            }
+            _ => scanned.push(file),
+        }
     }
-    let runs = runs_reader(view, layout);
-    let merged = merged_reader(view, layout);
-    for reader in runs.into_iter().chain(merged) {
+    if !scanned.is_empty() {
+        sources.selects.push(select_files(view, layout, &scanned));
+    }
+    for run in &view.runs {
+        if !covered(view, run.min_time, run.max_time) {
+            sources.rows += run.rows.len() as u64;
+            parts.push(Part::Run(run.clone()));
+        }
+    }
+    let slices = view.merge_slices();
+    sources.rows += if slices.is_empty() { 0 } else { SELECTIVE_ROWS };
+    parts.extend(slices.into_iter().map(Part::Slice));
+    if !parts.is_empty() {
         let name = format!("s{}", NAMES.fetch_add(1, Ordering::Relaxed));
         sources
             .selects
             .push(format!("SELECT * FROM ArrowStream({})", literal(&name)));
-        sources.tables.push((name, reader));
+        sources.tables.push((name, reader_of(view, layout, parts)));
     }
-    sources
+    Ok(sources)
 }
 
-/// The times outside the windows that are merged beforehand.
+/// Rows that are handed to the engine in memory, made as they are read.
+enum Part {
+    /// The selected rows of a file.
+    File(Arc<FileEntry>),
+    Run(Run),
+    /// A slice of a window, merged.
+    Slice((i64, i64)),
+}
+
+/// The times outside the windows that are merged beforehand. Said of the file's own
+/// column, so that the engine can skip row groups and pages by it.
 fn outside_windows(view: &ReadView) -> String {
-    let mut text = format!("t >= {} AND t <= {}", view.time.0, view.time.1);
-    for (from, to) in &view.windows {
-        text.push_str(&format!(" AND NOT (t >= {from} AND t <= {to})"));
+    let at = |time: i64| format!("fromUnixTimestamp64Nano(toInt64({time}), 'UTC')");
+    let mut parts = Vec::new();
+    if view.files.iter().any(|file| file.min_time < view.time.0) {
+        parts.push(format!("time >= {}", at(view.time.0)));
     }
-    text
+    if view.files.iter().any(|file| file.max_time > view.time.1) {
+        parts.push(format!("time <= {}", at(view.time.1)));
+    }
+    for (from, to) in &view.windows {
+        parts.push(format!(
+            "NOT (time >= {} AND time <= {})",
+            at(*from),
+            at(*to)
+        ));
+    }
+    if parts.is_empty() {
+        parts.push("1".to_string());
+    }
+    parts.join(" AND ")
 }
 
 fn covered(view: &ReadView, min: i64, max: i64) -> bool {
-    view.windows.iter().any(|(from, to)| *from <= min && max <= *to)
+    view.windows
+        .iter()
+        .any(|(from, to)| *from <= min && max <= *to)
 }
 
-fn select_files(view: &ReadView, layout: &Layout) -> Option<String> {
-    let files: Vec<&FileEntry> = view
-        .files
-        .iter()
-        .map(AsRef::as_ref)
-        .filter(|file| !covered(view, file.min_time, file.max_time))
-        .collect();
-    if files.is_empty() {
-        return None;
-    }
-    let mut columns = vec!["time AS t".to_string()];
-    let mut structure = vec!["`time` Int64".to_string()];
+fn select_files(view: &ReadView, layout: &Layout, files: &[&FileEntry]) -> String {
+    let mut columns = vec!["toUnixTimestamp64Nano(time) AS t".to_string()];
+    let mut structure = vec!["`time` DateTime64(9, \'UTC\')".to_string()];
     for (at, key) in layout.tags.iter().enumerate() {
-        let known = view.tag_keys.contains(key) || files.iter().any(|file| file.tag_keys.contains(key));
+        let known =
+            view.tag_keys.contains(key) || files.iter().any(|file| file.tag_keys.contains(key));
         if known {
             let name = identifier(&tag_column(key));
             structure.push(format!("{name} LowCardinality(String)"));
@@ -84,25 +136,32 @@ fn select_files(view: &ReadView, layout: &Layout) -> Option<String> {
     }
     for (at, field) in layout.fields.iter().enumerate() {
         for (_, physical, column_type) in &field.columns {
-            structure.push(format!("{} {}", identifier(physical), sql_type(*column_type)));
+            structure.push(format!(
+                "{} {}",
+                identifier(physical),
+                sql_type(*column_type)
+            ));
         }
         columns.push(format!("{} AS f{at}", field_sql(field)));
     }
-    let paths: Vec<String> = files
-        .iter()
-        .map(|file| view.path(file).to_string_lossy().into_owned())
-        .collect();
-    let path = match paths.as_slice() {
-        [path] => path.clone(),
+    // A set of names must stand below a directory: a path that begins with a brace
+    // would be taken as a relative one, and match nothing.
+    let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let below = match paths.as_slice() {
+        [path] => (*path).to_string(),
         paths => format!("{{{}}}", paths.join(",")),
     };
-    Some(format!(
+    let path = format!(
+        "{}/{below}",
+        view.root().to_string_lossy().trim_end_matches('/')
+    );
+    format!(
         "SELECT {} FROM file({}, Parquet, {}) WHERE {}",
         columns.join(", "),
         literal(&path),
         literal(&structure.join(", ")),
         outside_windows(view)
-    ))
+    )
 }
 
 fn field_sql(field: &FieldColumn) -> String {
@@ -148,34 +207,50 @@ fn arrow_type(field_type: FieldType) -> DataType {
 fn schema_of(layout: &Layout) -> SchemaRef {
     let mut fields = vec![Field::new("t", DataType::Int64, false)];
     for at in 0..layout.tags.len() {
-        let dictionary =
-            DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         fields.push(Field::new(format!("g{at}"), dictionary, false));
     }
     for (at, field) in layout.fields.iter().enumerate() {
-        fields.push(Field::new(format!("f{at}"), arrow_type(field.field_type), true));
+        fields.push(Field::new(
+            format!("f{at}"),
+            arrow_type(field.field_type),
+            true,
+        ));
     }
     Arc::new(Schema::new(fields))
 }
 
-/// The runs in memory, without what the windows cover.
-fn runs_reader(view: &Arc<ReadView>, layout: &Arc<Layout>) -> Option<TableReader> {
-    let runs: Vec<_> = view
-        .runs
-        .iter()
-        .filter(|run| !covered(view, run.min_time, run.max_time))
-        .cloned()
-        .collect();
-    if runs.is_empty() {
-        return None;
-    }
+fn reader_of(view: &Arc<ReadView>, layout: &Arc<Layout>, parts: Vec<Part>) -> TableReader {
     let schema = schema_of(layout);
     let (of_batches, layout, view) = (schema.clone(), layout.clone(), view.clone());
-    let batches = runs.into_iter().map(move |run| {
-        let batch = batch_of(&view, &layout, &of_batches, &run.rows)?;
-        outside(&view, &run.rows, batch)
+    let columns = layout.column_ids();
+    let batches = parts.into_iter().map(move |part| {
+        let fail = |error: StorageError| ArrowError::ExternalError(Box::new(error));
+        let (owned, run);
+        let rows: &Rows = match part {
+            Part::Slice(slice) => {
+                owned = view.merge_slice(slice, &columns).map_err(fail)?;
+                return batch_of(&view, &layout, &of_batches, &owned);
+            }
+            Part::File(file) => {
+                owned = view.read_file(&file, view.time, &columns).map_err(fail)?;
+                &owned
+            }
+            Part::Run(of_view) => {
+                run = of_view;
+                match view.part_of_run(&run, view.time, &columns) {
+                    Some(part) => {
+                        owned = part;
+                        &owned
+                    }
+                    None => &run.rows,
+                }
+            }
+        };
+        let batch = batch_of(&view, &layout, &of_batches, rows)?;
+        outside(&view, rows, batch)
     });
-    Some(Box::new(RecordBatchIterator::new(batches, schema)))
+    Box::new(RecordBatchIterator::new(batches, schema))
 }
 
 /// Leaves out rows outside the view's time or inside its windows.
@@ -183,31 +258,16 @@ fn outside(view: &ReadView, rows: &Rows, batch: RecordBatch) -> Result<RecordBat
     let wanted = |time: i64| {
         time >= view.time.0
             && time <= view.time.1
-            && !view.windows.iter().any(|(from, to)| *from <= time && time <= *to)
+            && !view
+                .windows
+                .iter()
+                .any(|(from, to)| *from <= time && time <= *to)
     };
     if rows.times.iter().all(|time| wanted(*time)) {
         return Ok(batch);
     }
     let keep = rows.times.iter().map(|time| Some(wanted(*time))).collect();
     filter_record_batch(&batch, &keep)
-}
-
-/// The merged rows of the windows, made as they are read.
-fn merged_reader(view: &Arc<ReadView>, layout: &Arc<Layout>) -> Option<TableReader> {
-    if view.windows.is_empty() {
-        return None;
-    }
-    let schema = schema_of(layout);
-    let slices: Vec<_> = view.merge_slices();
-    let (of_batches, layout, view) = (schema.clone(), layout.clone(), view.clone());
-    let columns = layout.column_ids();
-    let batches = slices.into_iter().map(move |slice| {
-        let rows = view
-            .merge_slice(slice, &columns)
-            .map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
-        batch_of(&view, &layout, &of_batches, &rows)
-    });
-    Some(Box::new(RecordBatchIterator::new(batches, schema)))
 }
 
 /// Rows under the short names of the layout.
@@ -258,7 +318,7 @@ fn tag_arrays(view: &ReadView, layout: &Layout, rows: &Rows) -> Vec<ArrayRef> {
         .collect()
 }
 
-fn field_array(field: &FieldColumn, rows: &Rows) -> Result<ArrayRef, ArrowError> {
+pub fn field_array(field: &FieldColumn, rows: &Rows) -> Result<ArrayRef, ArrowError> {
     let wanted = arrow_type(field.field_type);
     let mut result: Option<ArrayRef> = None;
     for (id, _, column_type) in &field.columns {

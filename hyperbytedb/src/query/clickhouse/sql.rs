@@ -40,7 +40,11 @@ pub fn query_of(scan: &Scan, layout: &Layout, selects: &[String]) -> Result<Stri
 
 fn tag_names(keys: &[String], layout: &Layout) -> Vec<String> {
     keys.iter()
-        .map(|key| layout.tag(key).map_or("''".to_string(), |at| format!("g{at}")))
+        .map(|key| {
+            layout
+                .tag(key)
+                .map_or("''".to_string(), |at| format!("g{at}"))
+        })
         .collect()
 }
 
@@ -116,7 +120,10 @@ fn aggregate_query(
         .iter()
         .filter_map(|call| layout.field(&call.field.name, call.field.field_type))
         .collect();
-    let mut any: Vec<String> = fields.iter().map(|at| format!("isNotNull(f{at})")).collect();
+    let mut any: Vec<String> = fields
+        .iter()
+        .map(|at| format!("isNotNull(f{at})"))
+        .collect();
     any.dedup();
     let condition = where_of(scan.filter.as_ref(), layout, &any.join(" OR "))?;
     let mut columns: Vec<String> = Vec::new();

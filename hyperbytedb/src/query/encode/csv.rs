@@ -123,7 +123,9 @@ fn value(column: &Column, row: usize, out: &mut Vec<u8>) {
 fn field(text: &str, out: &mut Vec<u8>) {
     let quoted = text == "\\."
         || text.starts_with(char::is_whitespace)
-        || text.bytes().any(|b| matches!(b, b',' | b'"' | b'\r' | b'\n'));
+        || text
+            .bytes()
+            .any(|b| matches!(b, b',' | b'"' | b'\r' | b'\n'));
     if !quoted {
         out.extend_from_slice(text.as_bytes());
         return;

@@ -7,6 +7,11 @@ use super::{Encode, Epoch, Message, Options, number, time};
 use crate::query::column::Column;
 use crate::query::output::SeriesChunk;
 
+/// InfluxDB computes a result in portions of so many rows of a series. Where it puts
+/// them together into one document, the mark of the first portion stays: a longer
+/// series says that it is partial although it is whole.
+const MERGED_ROWS: usize = 10_000;
+
 /// Writes results as JSON: everything in one document, or with
 /// [`Options::chunk_rows`] a document for each chunk of a series.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub struct JsonEncoder {
     statements: usize,
     /// The series whose rows are being written (an empty slice of it).
     open: Option<SeriesChunk>,
+    /// Rows with a time that the open series has so far.
+    open_rows: usize,
     /// Whether the series written last has rows already.
     has_rows: bool,
     /// With chunks: rows that wait until it is known what follows them.
@@ -37,6 +44,7 @@ impl JsonEncoder {
             messages: Vec::new(),
             statements: 0,
             open: None,
+            open_rows: 0,
             has_rows: false,
             waiting: Vec::new(),
             waiting_rows: 0,
@@ -300,7 +308,7 @@ impl Encode for JsonEncoder {
         match goes_on {
             Some(true) => {}
             Some(false) => {
-                self.end_series(false, out);
+                self.end_series(self.open_rows > MERGED_ROWS, out);
                 self.next(out);
                 self.begin_series(chunk, out);
             }
@@ -313,6 +321,10 @@ impl Encode for JsonEncoder {
         }
         if goes_on != Some(true) {
             self.open = Some(chunk.slice(0, 0));
+            self.open_rows = 0;
+        }
+        if chunk.times.is_some() {
+            self.open_rows += chunk.rows();
         }
         self.rows(chunk, out);
     }
@@ -322,7 +334,7 @@ impl Encode for JsonEncoder {
             return self.document(false, false, error, out);
         }
         if self.open.take().is_some() {
-            self.end_series(false, out);
+            self.end_series(self.open_rows > MERGED_ROWS, out);
             self.leave(b']', out);
         }
         self.end_result(false, error, out);

@@ -59,7 +59,10 @@ impl MsgpackEncoder {
         let named = !chunk.key.name.is_empty();
         let tagged = !chunk.key.tags.is_empty();
         let chunked = self.options.chunk_rows.is_some();
-        map(2 + u8::from(named) + u8::from(tagged) + u8::from(chunked), out);
+        map(
+            2 + u8::from(named) + u8::from(tagged) + u8::from(chunked),
+            out,
+        );
         if named {
             string("name", out);
             string(&chunk.key.name, out);
@@ -116,7 +119,10 @@ impl MsgpackEncoder {
             return;
         }
         let messages = std::mem::take(&mut self.statement.messages);
-        map(2 + u8::from(!messages.is_empty()) + u8::from(partial), document);
+        map(
+            2 + u8::from(!messages.is_empty()) + u8::from(partial),
+            document,
+        );
         string("statement_id", document);
         integer(i64::try_from(self.statement.id).unwrap_or(0), document);
         if !messages.is_empty() {
@@ -175,9 +181,8 @@ impl Encode for MsgpackEncoder {
     }
 
     fn chunk(&mut self, chunk: &SeriesChunk, out: &mut Vec<u8>) {
-        let goes_on = |open: &Option<SeriesChunk>| {
-            open.as_ref().is_some_and(|open| chunk.continues(open))
-        };
+        let goes_on =
+            |open: &Option<SeriesChunk>| open.as_ref().is_some_and(|open| chunk.continues(open));
         if self.statement.open.is_some() && !goes_on(&self.statement.open) {
             if self.options.chunk_rows.is_some() {
                 self.document(false, out);
@@ -185,7 +190,10 @@ impl Encode for MsgpackEncoder {
                 self.close_series(false);
             }
         }
-        let most = self.options.chunk_rows.map_or(usize::MAX, |rows| rows.max(1));
+        let most = self
+            .options
+            .chunk_rows
+            .map_or(usize::MAX, |rows| rows.max(1));
         let mut from = 0;
         while from < chunk.rows() {
             let written = self.statement.rows.map_or(0, |(_, rows)| rows as usize);

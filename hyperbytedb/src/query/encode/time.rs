@@ -95,10 +95,7 @@ mod tests {
         assert_eq!(text(1_500_000_000, None), "1970-01-01T00:00:01.5Z");
         assert_eq!(text(1, None), "1970-01-01T00:00:00.000000001Z");
         assert_eq!(text(-1, None), "1969-12-31T23:59:59.999999999Z");
-        assert_eq!(
-            text(951_827_696_000_000_000, None),
-            "2000-02-29T12:34:56Z"
-        );
+        assert_eq!(text(951_827_696_000_000_000, None), "2000-02-29T12:34:56Z");
         assert_eq!(text(i64::MIN + 2, None), "1677-09-21T00:12:43.145224194Z");
         assert_eq!(text(i64::MAX - 1, None), "2262-04-11T23:47:16.854775806Z");
     }
@@ -106,8 +103,14 @@ mod tests {
     #[test]
     fn zones_show_their_offset() {
         let winter = 1_546_300_800_000_000_000;
-        assert_eq!(text(winter, Some("America/New_York")), "2018-12-31T19:00:00-05:00");
+        assert_eq!(
+            text(winter, Some("America/New_York")),
+            "2018-12-31T19:00:00-05:00"
+        );
         assert_eq!(text(winter, Some("Europe/London")), "2019-01-01T00:00:00Z");
-        assert_eq!(text(winter, Some("Asia/Kolkata")), "2019-01-01T05:30:00+05:30");
+        assert_eq!(
+            text(winter, Some("Asia/Kolkata")),
+            "2019-01-01T05:30:00+05:30"
+        );
     }
 }

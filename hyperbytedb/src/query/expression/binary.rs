@@ -55,9 +55,7 @@ pub(super) fn binary(
             float_op(op, &floats(lhs), &floats(rhs), len)
         }
         (Some(Integer), Some(Integer)) => integer_op(op, &integers(lhs), &integers(rhs), len),
-        (Some(Integer | Unsigned), Some(Integer | Unsigned)) => {
-            unsigned_op(op, lhs, rhs, len)
-        }
+        (Some(Integer | Unsigned), Some(Integer | Unsigned)) => unsigned_op(op, lhs, rhs, len),
         (Some(String), Some(String)) => string_op(op, lhs, rhs, len),
         _ => None,
     };
@@ -140,9 +138,30 @@ macro_rules! numbers {
         }
     };
 }
-numbers!(floats, DataType::Float, Float, Float, Float64Type, Float64Array);
-numbers!(integers, DataType::Integer, Integer, Integer, Int64Type, Int64Array);
-numbers!(unsigneds, DataType::Unsigned, Unsigned, Unsigned, UInt64Type, UInt64Array);
+numbers!(
+    floats,
+    DataType::Float,
+    Float,
+    Float,
+    Float64Type,
+    Float64Array
+);
+numbers!(
+    integers,
+    DataType::Integer,
+    Integer,
+    Integer,
+    Int64Type,
+    Int64Array
+);
+numbers!(
+    unsigneds,
+    DataType::Unsigned,
+    Unsigned,
+    Unsigned,
+    UInt64Type,
+    UInt64Array
+);
 
 fn union<T: ArrowPrimitiveType, U: ArrowPrimitiveType>(
     l: &Numbers<T>,
@@ -186,9 +205,14 @@ fn float_op(
         BinaryOp::Add => Column::Float(arithmetic(l, r, len, |a, b| a + b)),
         BinaryOp::Sub => Column::Float(arithmetic(l, r, len, |a, b| a - b)),
         BinaryOp::Mul => Column::Float(arithmetic(l, r, len, |a, b| a * b)),
-        BinaryOp::Div => Column::Float(arithmetic(l, r, len, |a, b| {
-            if b == 0.0 { 0.0 } else { a / b }
-        })),
+        BinaryOp::Div => Column::Float(arithmetic(
+            l,
+            r,
+            len,
+            |a, b| {
+                if b == 0.0 { 0.0 } else { a / b }
+            },
+        )),
         BinaryOp::Mod => Column::Float(arithmetic(l, r, len, |a, b| a % b)),
         BinaryOp::Eq => compare(l, r, len, |a, b| a == b),
         BinaryOp::NotEq => compare(l, r, len, |a, b| a != b),

@@ -64,11 +64,22 @@ pub fn call_type(name: &str, args: &[Option<DataType>]) -> Typed {
     }
     let first = args.first().copied().flatten();
     Ok(match name {
-        "mean" | "median" | "integral" | "stddev" | "derivative" | "non_negative_derivative"
-        | "moving_average" | "exponential_moving_average" | "double_exponential_moving_average"
-        | "triple_exponential_moving_average" | "relative_strength_index"
-        | "triple_exponential_derivative" | "kaufmans_efficiency_ratio"
-        | "kaufmans_adaptive_moving_average" | "chande_momentum_oscillator" | "holt_winters"
+        "mean"
+        | "median"
+        | "integral"
+        | "stddev"
+        | "derivative"
+        | "non_negative_derivative"
+        | "moving_average"
+        | "exponential_moving_average"
+        | "double_exponential_moving_average"
+        | "triple_exponential_moving_average"
+        | "relative_strength_index"
+        | "triple_exponential_derivative"
+        | "kaufmans_efficiency_ratio"
+        | "kaufmans_adaptive_moving_average"
+        | "chande_momentum_oscillator"
+        | "holt_winters"
         | "holt_winters_with_fit" => Some(DataType::Float),
         "count" | "elapsed" => Some(DataType::Integer),
         _ => first,
@@ -128,9 +139,8 @@ pub fn binary_type(
     (rhs, right): (&Expr, Option<DataType>),
 ) -> Typed {
     use DataType::{Integer, Unsigned};
-    let mismatch = |reason: String| {
-        Err(QueryError::Invalid(format!("type error: {expr}: {reason}")))
-    };
+    let mismatch =
+        |reason: String| Err(QueryError::Invalid(format!("type error: {expr}: {reason}")));
     let op_text = op.symbol();
     let mixed = match (left, right) {
         (Some(Unsigned), Some(Integer)) => Some((lhs, rhs)),
@@ -185,4 +195,3 @@ fn combined(op: BinaryOp, left: DataType, right: DataType) -> Option<DataType> {
         _ => None,
     }
 }
-

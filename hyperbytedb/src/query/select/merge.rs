@@ -30,7 +30,10 @@ pub(super) fn merge(
     let mut rows: Vec<Vec<Option<u64>>> = vec![Vec::new(); series.len()];
     let mut times = Vec::new();
     loop {
-        let heads = series.iter().zip(&places).filter_map(|(s, p)| s.times.get(*p));
+        let heads = series
+            .iter()
+            .zip(&places)
+            .filter_map(|(s, p)| s.times.get(*p));
         let next = heads.copied().reduce(|a, b| {
             if directed(b.cmp(&a), ascending) == Ordering::Less {
                 b

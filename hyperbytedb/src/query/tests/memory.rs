@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType as ArrowType, Field, Schema};
+use arrow::datatypes::{Field, Schema};
 use influxql::ast::DataType;
 
 use crate::query::catalog::{Catalog, PolicyInfo, TableInfo, Tags};
@@ -343,7 +343,10 @@ impl Lines {
         Lines {
             dimensions: vec![Vec::new(); scan.dimensions.len()],
             times: Vec::new(),
-            columns: types.into_iter().map(|t| ColumnBuilder::new(Some(t))).collect(),
+            columns: types
+                .into_iter()
+                .map(|t| ColumnBuilder::new(Some(t)))
+                .collect(),
         }
     }
 
@@ -438,7 +441,6 @@ impl Lines {
             .enumerate()
             .map(|(place, array)| Field::new(format!("c{place}"), array.data_type().clone(), true))
             .collect();
-        let _: Option<&ArrowType> = None;
         RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
             .map_err(|error| QueryError::Engine(error.to_string()))
     }
@@ -465,10 +467,12 @@ fn aggregate(call: &Aggregate, rows: &[&Row]) -> Option<(i64, Value)> {
         .collect();
     points.sort_by_key(|(time, _)| *time);
     let first = points.first()?.clone();
-    let floats = points.iter().map(|(_, value)| match value.cast(DataType::Float) {
-        Value::Float(v) => v,
-        _ => 0.0,
-    });
+    let floats = points
+        .iter()
+        .map(|(_, value)| match value.cast(DataType::Float) {
+            Value::Float(v) => v,
+            _ => 0.0,
+        });
     let count = points.len();
     Some(match call.function {
         AggregateFunction::Count => (first.0, Value::Integer(count as i64)),
@@ -499,8 +503,8 @@ fn aggregate(call: &Aggregate, rows: &[&Row]) -> Option<(i64, Value)> {
                 AggregateFunction::First => first.0,
                 _ => points.last()?.0,
             };
-            let boolean_first = wanted == DataType::Boolean
-                && call.function == AggregateFunction::First;
+            let boolean_first =
+                wanted == DataType::Boolean && call.function == AggregateFunction::First;
             points
                 .into_iter()
                 .filter(|(at, _)| *at == time)

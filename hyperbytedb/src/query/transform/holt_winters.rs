@@ -110,9 +110,12 @@ impl Model {
             }
         }
         let mut parameters = vec![0.0, 0.0, 0.0, 0.0, level, trend];
-        parameters.extend(known.iter().take(m).map(|value| {
-            if value.is_nan() { 0.0 } else { value / level }
-        }));
+        parameters.extend(
+            known
+                .iter()
+                .take(m)
+                .map(|value| if value.is_nan() { 0.0 } else { value / level }),
+        );
         parameters
     }
 
@@ -140,12 +143,7 @@ impl Model {
     /// are brought into 0 to 1, the seasons move on.
     fn run(&self, horizon: usize, parameters: &mut [f64]) -> Vec<f64> {
         for factor in &mut parameters[..4] {
-            if *factor > 1.0 {
-                *factor = 1.0;
-            }
-            if *factor < 0.0 {
-                *factor = 0.0;
-            }
+            *factor = factor.clamp(0.0, 1.0);
         }
         let (settings, seasons) = parameters.split_at_mut(6);
         let (alpha, beta, gamma, phi) = (settings[0], settings[1], settings[2], settings[3]);
@@ -251,7 +249,10 @@ fn improve(f: &mut dyn FnMut(&mut [f64]) -> f64, corners: &mut [Vec<f64>], value
     let n = corners[0].len();
     let middle: Vec<f64> = (0..n)
         .map(|axis| {
-            let others = corners.iter().enumerate().filter(|(place, _)| *place != worst);
+            let others = corners
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| *place != worst);
             others.map(|(_, corner)| corner[axis]).sum::<f64>() / n as f64
         })
         .collect();

@@ -1,6 +1,6 @@
 //! The area below a group's values.
 
-use crate::query::window::{Buckets, MIN_TIME};
+use crate::query::window::Buckets;
 
 /// Sums up trapezia; where a bucket ends between two values the curve is taken to
 /// be straight there.
@@ -50,8 +50,12 @@ pub(super) fn integral(points: &[(i64, f64)], unit: i64, buckets: &Buckets) -> V
         sum += area(before, *point);
         before = *point;
     }
-    if before.0 != start {
-        out.push((if start == MIN_TIME { 0 } else { start }, sum));
+    if !windowed {
+        // Without buckets the result has the lower bound of the range.
+        start = buckets.label(first.0);
+    }
+    if !windowed || before.0 != start {
+        out.push((start, sum));
     }
     out
 }

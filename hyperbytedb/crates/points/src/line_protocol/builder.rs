@@ -65,6 +65,11 @@ impl TableBuilder {
         self.times.is_empty()
     }
 
+    /// Whether anything was met of the measurement, if only a series without a row.
+    pub(super) fn has_series(&self) -> bool {
+        !self.series.is_empty()
+    }
+
     /// The columns that the next row probably has, with their labels.
     pub(super) fn labels(&self) -> impl Iterator<Item = (u32, Option<&[u8]>)> {
         self.order

@@ -267,6 +267,10 @@ impl<'a> Decoder<'a> {
                 let measurement = &self.tables[table as usize].measurement;
                 self.decoded.dropped.points += 1;
                 self.time_field.get_or_insert_with(|| measurement.clone());
+                // InfluxDB has taken the series into its index by then.
+                if place.is_none() {
+                    self.series(table, row.key)?;
+                }
             }
             return Ok(());
         }
@@ -343,7 +347,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn finish(mut self) -> Decoded {
-        let unfinished = self.tables.iter_mut().filter(|table| !table.is_empty());
+        let unfinished = self.tables.iter_mut().filter(|table| table.has_series());
         self.finished.extend(unfinished.map(TableBuilder::finish));
         self.decoded.batch = Batch {
             tables: self.finished,

@@ -30,9 +30,7 @@ pub fn compression() -> Compression {
 fn candidates(data_type: &DataType) -> &'static [ColumnEncoding] {
     use ColumnEncoding::{Dictionary, Plain};
     match data_type {
-        DataType::Int64 | DataType::UInt64 => {
-            &[Plain(Encoding::DELTA_BINARY_PACKED), Dictionary]
-        }
+        DataType::Int64 | DataType::UInt64 => &[Plain(Encoding::DELTA_BINARY_PACKED), Dictionary],
         DataType::Float64 => &[
             Dictionary,
             Plain(Encoding::BYTE_STREAM_SPLIT),

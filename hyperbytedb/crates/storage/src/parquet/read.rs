@@ -15,7 +15,8 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
     RowSelector,
 };
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use super::SERIES_KEY;
 use super::series_ranges::{self, SeriesRange};
@@ -29,6 +30,16 @@ use crate::series::SeriesId;
 pub struct Footer {
     metadata: ArrowReaderMetadata,
     pub series: Vec<SeriesRange>,
+    /// The pages of the column `time`, over all row groups.
+    pages: Vec<TimePage>,
+}
+
+/// Rows of the file that one page of times holds.
+struct TimePage {
+    first_row: u64,
+    end_row: u64,
+    min_time: i64,
+    max_time: i64,
 }
 
 /// Footers that were used lately.
@@ -88,59 +99,156 @@ fn read_footer(path: &Path) -> Result<Footer> {
         .and_then(|pair| pair.value.as_deref())
         .and_then(series_ranges::decode)
         .ok_or_else(|| damaged(path, "its list of series is missing or unreadable"))?;
-    Ok(Footer { metadata, series })
+    let pages = time_pages(metadata.metadata()).unwrap_or_default();
+    Ok(Footer {
+        metadata,
+        series,
+        pages,
+    })
 }
 
-/// What to read of a file.
-pub struct Selection<'a> {
-    /// Field columns: their number and their name in the file.
-    pub columns: &'a [(ColumnId, String)],
-    /// Both included.
-    pub time: (i64, i64),
-    /// The number of a series by its key; `None` to leave its rows out.
-    pub number_of: &'a dyn Fn(&[u8]) -> Option<SeriesId>,
+/// The page index of `time`; `None` when the file has none.
+fn time_pages(metadata: &ParquetMetaData) -> Option<Vec<TimePage>> {
+    let columns = metadata.file_metadata().schema_descr();
+    let time = columns
+        .columns()
+        .iter()
+        .position(|column| column.name() == "time")?;
+    let (bounds, places) = (metadata.column_index()?, metadata.offset_index()?);
+    let mut pages = Vec::new();
+    let mut group_start = 0_u64;
+    for (group, row_group) in metadata.row_groups().iter().enumerate() {
+        let group_end = group_start + row_group.num_rows() as u64;
+        let ColumnIndexMetaData::INT64(bounds) = bounds.get(group)?.get(time)? else {
+            return None;
+        };
+        let places = places.get(group)?.get(time)?.page_locations();
+        for (page, place) in places.iter().enumerate() {
+            let end_row = places
+                .get(page + 1)
+                .map_or(group_end, |next| group_start + next.first_row_index as u64);
+            pages.push(TimePage {
+                first_row: group_start + place.first_row_index as u64,
+                end_row,
+                min_time: *bounds.min_value(page)?,
+                max_time: *bounds.max_value(page)?,
+            });
+        }
+        group_start = group_end;
+    }
+    Some(pages)
 }
 
-/// Rows of the selected series whose time range meets the selection; rows outside the
-/// selection's time may be among them.
+/// Rows of one series that are to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chosen {
+    pub series: SeriesId,
+    pub first_row: u64,
+    pub rows: u64,
+}
+
+/// The rows of those series for which `number_of` knows a number, as far as their times
+/// may meet the range (both ends included).
+pub fn choose(
+    footer: &Footer,
+    time: (i64, i64),
+    number_of: impl Fn(&[u8]) -> Option<SeriesId>,
+) -> Vec<Chosen> {
+    let mut chosen = Vec::new();
+    for range in &footer.series {
+        if range.max_time < time.0 || range.min_time > time.1 {
+            continue;
+        }
+        let Some(series) = number_of(&range.key) else {
+            continue;
+        };
+        if range.min_time >= time.0 && range.max_time <= time.1 {
+            chosen.push(Chosen {
+                series,
+                first_row: range.first_row,
+                rows: range.rows,
+            });
+        } else {
+            push_pages(footer, range, series, time, &mut chosen);
+        }
+    }
+    chosen
+}
+
+/// Leaves out the pages of a series whose times lie outside the range.
+fn push_pages(
+    footer: &Footer,
+    range: &SeriesRange,
+    series: SeriesId,
+    time: (i64, i64),
+    chosen: &mut Vec<Chosen>,
+) {
+    let end = range.first_row + range.rows;
+    let from = footer
+        .pages
+        .partition_point(|page| page.end_row <= range.first_row);
+    let before = chosen.len();
+    for page in footer.pages[from..]
+        .iter()
+        .take_while(|page| page.first_row < end)
+    {
+        if page.max_time < time.0 || page.min_time > time.1 {
+            continue;
+        }
+        let first_row = page.first_row.max(range.first_row);
+        let rows = page.end_row.min(end) - first_row;
+        match chosen.last_mut() {
+            Some(last) if chosen_ends_at(last, series, first_row) => last.rows += rows,
+            _ => chosen.push(Chosen {
+                series,
+                first_row,
+                rows,
+            }),
+        }
+    }
+    if footer.pages.is_empty() && chosen.len() == before {
+        chosen.push(Chosen {
+            series,
+            first_row: range.first_row,
+            rows: range.rows,
+        });
+    }
+}
+
+fn chosen_ends_at(last: &Chosen, series: SeriesId, row: u64) -> bool {
+    last.series == series && last.first_row + last.rows == row
+}
+
+/// Reads the chosen rows; some of them may lie outside the time they were chosen for.
 ///
 /// # Errors
 /// When the file is missing or damaged.
 pub fn read_rows(
-    cache: &FooterCache,
     path: &Path,
     entry: &FileEntry,
-    selection: &Selection<'_>,
+    footer: &Footer,
+    columns: &[(ColumnId, String)],
+    chosen: &[Chosen],
 ) -> Result<Rows> {
-    let footer = cache.get(path)?;
-    let mut chosen: Vec<(SeriesId, u64, u64)> = Vec::new();
-    for range in &footer.series {
-        if range.max_time < selection.time.0 || range.min_time > selection.time.1 {
-            continue;
-        }
-        if let Some(number) = (selection.number_of)(&range.key) {
-            chosen.push((number, range.first_row, range.rows));
-        }
-    }
-    let batches = read_batches(path, entry, &footer, selection, &chosen)?;
-    rows_of(path, entry, selection, &chosen, &batches)
+    let batches = read_batches(path, entry, footer, columns, chosen)?;
+    rows_of(path, entry, columns, chosen, &batches)
 }
 
 fn read_batches(
     path: &Path,
     entry: &FileEntry,
     footer: &Footer,
-    selection: &Selection<'_>,
-    chosen: &[(SeriesId, u64, u64)],
+    columns: &[(ColumnId, String)],
+    chosen: &[Chosen],
 ) -> Result<Vec<RecordBatch>> {
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
     let mut names: Vec<String> = vec!["time".to_string()];
-    names.extend(selection.columns.iter().map(|(_, name)| name.clone()));
+    names.extend(columns.iter().map(|(_, name)| name.clone()));
     if entry.has_versions {
         names.push(VERSION_COLUMN.to_string());
-        names.extend(selection.columns.iter().map(|(_, name)| older_column(name)));
+        names.extend(columns.iter().map(|(_, name)| older_column(name)));
     }
     let builder =
         ParquetRecordBatchReaderBuilder::new_with_metadata(open(path)?, footer.metadata.clone());
@@ -153,10 +261,11 @@ fn read_batches(
         .map(|(at, _)| at)
         .collect();
     let projection = ProjectionMask::leaves(schema, leaves);
+    let rows: u64 = chosen.iter().map(|chosen| chosen.rows).sum();
     let reader = builder
         .with_projection(projection)
         .with_row_selection(selected(chosen))
-        .with_batch_size(65_536)
+        .with_batch_size(usize::try_from(rows).unwrap_or(usize::MAX).clamp(1, 65_536))
         .build()
         .map_err(|error| damaged(path, error))?;
     reader
@@ -164,15 +273,15 @@ fn read_batches(
         .map_err(|error| damaged(path, error))
 }
 
-fn selected(chosen: &[(SeriesId, u64, u64)]) -> RowSelection {
+fn selected(chosen: &[Chosen]) -> RowSelection {
     let mut selectors = Vec::with_capacity(chosen.len() * 2);
     let mut at = 0;
-    for (_, first, rows) in chosen {
-        if *first > at {
-            selectors.push(RowSelector::skip((first - at) as usize));
+    for chosen in chosen {
+        if chosen.first_row > at {
+            selectors.push(RowSelector::skip((chosen.first_row - at) as usize));
         }
-        selectors.push(RowSelector::select(*rows as usize));
-        at = first + rows;
+        selectors.push(RowSelector::select(chosen.rows as usize));
+        at = chosen.first_row + chosen.rows;
     }
     RowSelection::from(selectors)
 }
@@ -185,27 +294,34 @@ fn column_of(path: &Path, batches: &[RecordBatch], name: &str) -> Result<Option<
         .collect();
     match parts.as_slice() {
         [] => Ok(None),
-        parts => concat(parts).map(Some).map_err(|error| damaged(path, error)),
+        parts => concat(parts)
+            .map(Some)
+            .map_err(|error| damaged(path, error)),
     }
 }
 
 fn versions_of(path: &Path, batches: &[RecordBatch], name: &str) -> Result<Option<Vec<Version>>> {
     Ok(column_of(path, batches, name)?.and_then(|array| {
         let array = array.as_primitive_opt::<UInt64Type>()?;
-        Some(array.iter().map(|version| Version(version.unwrap_or(0))).collect())
+        Some(
+            array
+                .iter()
+                .map(|version| Version(version.unwrap_or(0)))
+                .collect(),
+        )
     }))
 }
 
 fn rows_of(
     path: &Path,
     entry: &FileEntry,
-    selection: &Selection<'_>,
-    chosen: &[(SeriesId, u64, u64)],
+    wanted: &[(ColumnId, String)],
+    chosen: &[Chosen],
     batches: &[RecordBatch],
 ) -> Result<Rows> {
     let mut series = Vec::new();
-    for (number, _, rows) in chosen {
-        series.extend(std::iter::repeat_n(*number, *rows as usize));
+    for chosen in chosen {
+        series.extend(std::iter::repeat_n(chosen.series, chosen.rows as usize));
     }
     let times: Vec<i64> = match column_of(path, batches, "time")? {
         None => Vec::new(),
@@ -216,19 +332,26 @@ fn rows_of(
             .to_vec(),
     };
     if times.len() != series.len() {
-        return Err(damaged(path, "it holds fewer rows than its list of series says"));
+        return Err(damaged(
+            path,
+            "it holds fewer rows than its list of series says",
+        ));
     }
     let versions = match versions_of(path, batches, VERSION_COLUMN)? {
         Some(versions) if entry.has_versions => Versions::Each(versions),
         _ => Versions::One(entry.max_version),
     };
-    let mut columns = Vec::with_capacity(selection.columns.len());
-    for (id, name) in selection.columns {
+    let mut columns = Vec::with_capacity(wanted.len());
+    for (id, name) in wanted {
         let Some(values) = column_of(path, batches, name)? else {
             continue;
         };
         let older = versions_of(path, batches, &older_column(name))?;
-        columns.push(Column { id: *id, values, older });
+        columns.push(Column {
+            id: *id,
+            values,
+            older,
+        });
     }
     columns.sort_by_key(|column| column.id);
     Ok(Rows {

@@ -59,7 +59,11 @@ pub fn encode(ranges: &[SeriesRange]) -> std::io::Result<String> {
     let mut last: &[u8] = &[];
     let mut last_time = 0_i64;
     for range in ranges {
-        let shared = last.iter().zip(&range.key).take_while(|(a, b)| a == b).count();
+        let shared = last
+            .iter()
+            .zip(&range.key)
+            .take_while(|(a, b)| a == b)
+            .count();
         push_varint(&mut out, shared as u64);
         push_varint(&mut out, (range.key.len() - shared) as u64);
         out.extend_from_slice(&range.key[shared..]);

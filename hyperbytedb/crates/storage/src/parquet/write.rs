@@ -165,7 +165,11 @@ fn batch_of(
             (value, range.rows as usize)
         });
         let array = tag_array(values);
-        fields.push(Field::new(tag_column(key), array.data_type().clone(), false));
+        fields.push(Field::new(
+            tag_column(key),
+            array.data_type().clone(),
+            false,
+        ));
         arrays.push(array);
     }
     for column in &rows.columns {
@@ -180,11 +184,7 @@ fn batch_of(
     RecordBatch::try_new(schema, arrays)
 }
 
-fn push_versions(
-    contents: &FileContents<'_>,
-    fields: &mut Vec<Field>,
-    arrays: &mut Vec<ArrayRef>,
-) {
+fn push_versions(contents: &FileContents<'_>, fields: &mut Vec<Field>, arrays: &mut Vec<ArrayRef>) {
     let rows = contents.rows;
     fields.push(Field::new(VERSION_COLUMN, DataType::UInt64, false));
     let versions = (0..rows.len()).map(|row| rows.version(row).0);
@@ -236,7 +236,10 @@ fn properties_of(
     let schema = batch.schema();
     for field in schema.fields() {
         if field.name().starts_with(VERSION_COLUMN) {
-            set(field.name(), ColumnEncoding::Plain(Encoding::DELTA_BINARY_PACKED));
+            set(
+                field.name(),
+                ColumnEncoding::Plain(Encoding::DELTA_BINARY_PACKED),
+            );
         }
     }
     Ok(builder.build())
@@ -247,9 +250,7 @@ fn metadata_of(
     ranges: &[SeriesRange],
     tag_keys: &[String],
 ) -> Result<Vec<(String, String)>> {
-    let fail = |error: String| {
-        StorageError::io("cannot write file", contents.path.clone(), error)
-    };
+    let fail = |error: String| StorageError::io("cannot write file", contents.path.clone(), error);
     let tags = tag_keys.iter().map(|key| ColumnRole {
         column: tag_column(key),
         role: "tag",
@@ -290,7 +291,11 @@ fn entry_of(
     let (min_time, max_time) = rows.time_bounds().unwrap_or_default();
     let (min_version, max_version) = rows.version_bounds();
     // Without a version column every row counts as the latest.
-    let min_version = if contents.keep_versions { min_version } else { max_version };
+    let min_version = if contents.keep_versions {
+        min_version
+    } else {
+        max_version
+    };
     FileEntry {
         id: contents.id,
         path: contents.path.clone(),

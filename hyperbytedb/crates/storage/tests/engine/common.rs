@@ -75,7 +75,10 @@ pub fn batch(measurement: &str, points: &[Point<'_>]) -> Batch {
             series: vec![tags],
             series_of_row: vec![0],
             times: vec![*time],
-            fields: fields.iter().map(|(name, value)| column(name, value)).collect(),
+            fields: fields
+                .iter()
+                .map(|(name, value)| column(name, value))
+                .collect(),
         });
     }
     Batch { tables }
@@ -145,7 +148,10 @@ fn collect(view: &storage::ReadView, rows: &storage::Rows, merged: bool, seen: &
     let inner = view.table.read();
     for row in 0..rows.len() {
         let time = rows.times[row];
-        let in_window = view.windows.iter().any(|(from, to)| *from <= time && time <= *to);
+        let in_window = view
+            .windows
+            .iter()
+            .any(|(from, to)| *from <= time && time <= *to);
         if time < view.time.0 || time > view.time.1 || in_window != merged {
             continue;
         }
@@ -161,9 +167,13 @@ fn collect(view: &storage::ReadView, rows: &storage::Rows, merged: bool, seen: &
             }
             let value = match column.values.data_type() {
                 DataType::Int64 => Value::Int(column.values.as_primitive::<Int64Type>().value(row)),
-                DataType::Float64 => {
-                    Value::Float(column.values.as_primitive::<Float64Type>().value(row).to_bits())
-                }
+                DataType::Float64 => Value::Float(
+                    column
+                        .values
+                        .as_primitive::<Float64Type>()
+                        .value(row)
+                        .to_bits(),
+                ),
                 DataType::UInt64 => {
                     Value::Int(column.values.as_primitive::<UInt64Type>().value(row) as i64)
                 }

@@ -2,7 +2,6 @@
 //! acknowledged is there after a restart, nothing is there twice, and what was not
 //! acknowledged is there wholly or not at all.
 
-
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -76,20 +75,33 @@ impl Expected {
     }
 
     fn check(&self, engine: &Engine, after: i64) {
-        let there: BTreeSet<i64> = seen(engine, "m").into_keys().map(|(_, time, _)| time).collect();
+        let there: BTreeSet<i64> = seen(engine, "m")
+            .into_keys()
+            .map(|(_, time, _)| time)
+            .collect();
         for time in &self.acknowledged {
             let gone = self.deleted.contains(time) || self.maybe_deleted.contains(time);
-            assert!(there.contains(time) || gone, "{time} is lost after {after} effects");
+            assert!(
+                there.contains(time) || gone,
+                "{time} is lost after {after} effects"
+            );
         }
         for time in &there {
             assert!(self.attempted.contains(time), "{time} came from nowhere");
-            assert!(!self.deleted.contains(time), "{time} came back after {after} effects");
+            assert!(
+                !self.deleted.contains(time),
+                "{time} came back after {after} effects"
+            );
         }
         for time in self.attempted.iter().filter(|time| **time < DAY) {
             let pair = time + DAY;
             let touched = |time| self.deleted.contains(time) || self.maybe_deleted.contains(time);
             if !touched(time) && !touched(&pair) {
-                assert_eq!(there.contains(time), there.contains(&pair), "half of a write");
+                assert_eq!(
+                    there.contains(time),
+                    there.contains(&pair),
+                    "half of a write"
+                );
             }
         }
     }

@@ -2,7 +2,6 @@
 //! deletes show the same, in whatever order and however often they came, and whatever
 //! flushes and restarts lay between.
 
-
 use crate::common::{Point, Seen, Value, batch, open, seen, table, write_from};
 use proptest::prelude::*;
 use storage::{DeleteRequest, Engine, Origin, SeriesPredicate, Version};
@@ -35,13 +34,19 @@ const FIELDS: [&str; 3] = ["x", "y", "z"];
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
     let point = (0..3_u8, 0..6_i64, 0..3_u8, 0..1000_i64);
     let write = prop::collection::vec(point, 1..6).prop_map(What::Write);
-    let delete = (prop::option::of(0..3_u8), 0..6_i64, 0..6_i64)
-        .prop_map(|(host, a, b)| What::Delete { host, time: (a.min(b), a.max(b)) });
+    let delete =
+        (prop::option::of(0..3_u8), 0..6_i64, 0..6_i64).prop_map(|(host, a, b)| What::Delete {
+            host,
+            time: (a.min(b), a.max(b)),
+        });
     let what = prop_oneof![5 => write, 1 => delete];
     prop::collection::vec(what, 1..10).prop_map(|list| {
         // Later than the database itself.
         let number = |at: usize| Version((1_700_000_001_000 + at as u64) << 22);
-        let operation = |(at, what)| Operation { version: number(at), what };
+        let operation = |(at, what)| Operation {
+            version: number(at),
+            what,
+        };
         list.into_iter().enumerate().map(operation).collect()
     })
 }
@@ -105,18 +110,21 @@ fn apply(engine: &Engine, operation: &Operation) {
             let points: Vec<Point<'_>> = points
                 .iter()
                 .zip(&fields)
-                .map(|((host, time, _, _), fields)| (HOSTS[*host as usize], *time, fields.as_slice()))
+                .map(|((host, time, _, _), fields)| {
+                    (HOSTS[*host as usize], *time, fields.as_slice())
+                })
                 .collect();
-            let origin = Origin::Replicated { node: 2, version: operation.version };
+            let origin = Origin::Replicated {
+                node: 2,
+                version: operation.version,
+            };
             write_from(engine, batch("m", &points), origin).unwrap();
         }
         What::Delete { host, time } => {
             let name = table("m");
             let series = match host {
                 None => SeriesPredicate::All,
-                Some(host) => {
-                    SeriesPredicate::Equal("host".into(), HOSTS[*host as usize].into())
-                }
+                Some(host) => SeriesPredicate::Equal("host".into(), HOSTS[*host as usize].into()),
             };
             let request = DeleteRequest {
                 table: &name,
@@ -149,7 +157,10 @@ fn live(operations: &[Operation], history: &[(usize, Between)]) -> Seen {
 }
 
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(48)
+    std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(48)
 }
 
 proptest! {

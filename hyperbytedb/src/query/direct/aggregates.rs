@@ -1,0 +1,258 @@
+//! Aggregates of a scan, group by group and bucket by bucket.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{Field, Schema};
+use storage::Rows;
+
+use super::accumulate::{Accumulate, accumulator};
+use super::groups::{Groups, NO_GROUP};
+use super::parts::{Parts, for_each};
+use super::slots::Slots;
+use crate::query::clickhouse::sources::field_array;
+use crate::query::context::QueryContext;
+use crate::query::error::QueryError;
+use crate::query::scan::{Aggregate, Scan, Window};
+
+/// Bytes of state that one slot of one call takes, about.
+const SLOT_BYTES: usize = 40;
+
+/// What was collected of some rows.
+struct Partial {
+    slots: Slots,
+    calls: Vec<Box<dyn Accumulate>>,
+}
+
+/// Everything that stays the same from portion to portion.
+struct Plan<'a> {
+    scan: &'a Scan,
+    window: Option<Window>,
+    calls: &'a [Aggregate],
+    /// The place of each call's field in the layout.
+    fields: Vec<Option<usize>>,
+    groups: Groups,
+    bounds: (i64, i64),
+}
+
+/// Computes the aggregates; `None` when there is nothing.
+///
+/// # Errors
+/// When a file is damaged, or a limit of the query is reached.
+pub fn aggregate(
+    scan: &Scan,
+    window: Option<Window>,
+    calls: &[Aggregate],
+    parts: &Parts,
+    threads: usize,
+    context: &QueryContext,
+) -> Result<Option<RecordBatch>, QueryError> {
+    let place = |call: &Aggregate| parts.layout.field(&call.field.name, call.field.field_type);
+    let plan = Plan {
+        scan,
+        window,
+        calls,
+        fields: calls.iter().map(place).collect(),
+        groups: Groups::new(&parts.view, &scan.dimensions),
+        bounds: bounds_of(parts),
+    };
+    let partials = for_each(parts, threads, context, |rows| {
+        plan.collect(rows, parts, context)
+    })?;
+    let mut total = plan.empty();
+    for partial in partials {
+        context.check()?;
+        plan.merge(&mut total, &partial);
+    }
+    plan.finish(&total)
+}
+
+/// The times that rows can have.
+fn bounds_of(parts: &Parts) -> (i64, i64) {
+    let view = &parts.view;
+    let files = view.files.iter().map(|file| (file.min_time, file.max_time));
+    let runs = view.runs.iter().map(|run| (run.min_time, run.max_time));
+    let (mut low, mut high) = (i64::MAX, i64::MIN);
+    for (min, max) in files.chain(runs) {
+        low = low.min(min.max(view.time.0));
+        high = high.max(max.min(view.time.1));
+    }
+    if low > high {
+        (view.time.0, view.time.0)
+    } else {
+        (low, high)
+    }
+}
+
+impl Plan<'_> {
+    fn empty(&self) -> Partial {
+        Partial {
+            slots: Slots::new(
+                self.groups.values.len(),
+                self.window,
+                self.bounds,
+                self.scan.time.min,
+            ),
+            calls: self.calls.iter().map(accumulator).collect(),
+        }
+    }
+
+    fn collect(
+        &self,
+        rows: &Rows,
+        parts: &Parts,
+        context: &QueryContext,
+    ) -> Result<Partial, QueryError> {
+        let mut partial = self.empty();
+        let arrays = self.arrays(rows, parts)?;
+        let mut from = 0;
+        for stretch in rows.series.chunk_by(|a, b| a == b) {
+            let to = from + stretch.len();
+            let group = self.groups.of(stretch[0]);
+            if group != NO_GROUP {
+                self.stretch(&mut partial, group, rows, from..to, &arrays);
+            }
+            from = to;
+        }
+        let bytes = partial.slots.keys().len() * self.calls.len() * SLOT_BYTES;
+        if bytes > context.memory_bytes_max {
+            return Err(QueryError::Memory {
+                limit_bytes: context.memory_bytes_max,
+            });
+        }
+        Ok(partial)
+    }
+
+    fn arrays(&self, rows: &Rows, parts: &Parts) -> Result<Vec<ArrayRef>, QueryError> {
+        let array = |place: &Option<usize>| match place {
+            Some(at) => field_array(&parts.layout.fields[*at], rows),
+            None => Ok(arrow::array::new_null_array(
+                &arrow::datatypes::DataType::Null,
+                rows.len(),
+            )),
+        };
+        self.fields
+            .iter()
+            .map(array)
+            .collect::<Result<_, _>>()
+            .map_err(|error| crate::query::column::arrow_error(&error))
+    }
+
+    /// Rows of one series: cut where a bucket ends.
+    fn stretch(
+        &self,
+        partial: &mut Partial,
+        group: u32,
+        rows: &Rows,
+        range: std::ops::Range<usize>,
+        arrays: &[ArrayRef],
+    ) {
+        let mut from = range.start;
+        while from < range.end {
+            let (start, last) = partial.slots.bucket(rows.times[from]);
+            let rest = &rows.times[from..range.end];
+            let to = from + end_of_bucket(rest, last);
+            let slot = partial.slots.slot(group, start);
+            for (call, array) in partial.calls.iter_mut().zip(arrays) {
+                call.update(slot, array, &rows.times, from..to);
+            }
+            from = to;
+        }
+    }
+
+    fn merge(&self, total: &mut Partial, partial: &Partial) {
+        let keys = partial.slots.keys();
+        let slots: Vec<usize> = keys
+            .iter()
+            .map(|(group, start)| total.slots.slot(*group, *start))
+            .collect();
+        for (into, from) in total.calls.iter_mut().zip(&partial.calls) {
+            into.merge(from.as_ref(), &slots);
+        }
+    }
+
+    fn finish(&self, total: &Partial) -> Result<Option<RecordBatch>, QueryError> {
+        let keys = total.slots.keys();
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let mut order: Vec<usize> = (0..keys.len()).collect();
+        let descending = self.scan.descending;
+        order.sort_unstable_by(|a, b| {
+            let (a, b) = (keys[*a], keys[*b]);
+            let by_time = if descending {
+                b.1.cmp(&a.1)
+            } else {
+                a.1.cmp(&b.1)
+            };
+            a.0.cmp(&b.0).then(by_time)
+        });
+        let mut results: Vec<ArrayRef> = Vec::new();
+        for (call, collected) in self.calls.iter().zip(&total.calls) {
+            results.extend(collected.finish(&order, call.with_time));
+        }
+        // A bucket in which every call found only nulls is no bucket.
+        let kept: Vec<usize> = (0..order.len())
+            .filter(|row| super::parts::has_any(&results, *row))
+            .collect();
+        if kept.len() < order.len() {
+            order = kept.iter().map(|row| order[*row]).collect();
+            results.clear();
+            for (call, collected) in self.calls.iter().zip(&total.calls) {
+                results.extend(collected.finish(&order, call.with_time));
+            }
+        }
+        if order.is_empty() {
+            return Ok(None);
+        }
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        for at in 0..self.scan.dimensions.len() {
+            let value = |slot: &usize| self.groups.values[keys[*slot].0 as usize][at].as_str();
+            arrays.push(Arc::new(StringArray::from_iter_values(
+                order.iter().map(value),
+            )));
+        }
+        let times = order.iter().map(|slot| keys[*slot].1);
+        arrays.push(Arc::new(Int64Array::from_iter_values(times)));
+        arrays.extend(results);
+        batch_of(arrays).map(Some)
+    }
+}
+
+/// How many of the rising times are not after `last`.
+fn end_of_bucket(times: &[i64], last: i64) -> usize {
+    // Buckets are mostly short or take all that is left.
+    if times.last().is_some_and(|time| *time <= last) {
+        return times.len();
+    }
+    let mut reach = 1;
+    while reach < times.len() && times[reach] <= last {
+        reach *= 2;
+    }
+    let from = reach / 2;
+    from + times[from..reach.min(times.len())].partition_point(|time| *time <= last)
+}
+
+/// A batch of columns whose names nobody reads.
+pub fn batch_of(arrays: Vec<ArrayRef>) -> Result<RecordBatch, QueryError> {
+    let fields: Vec<Field> = arrays
+        .iter()
+        .enumerate()
+        .map(|(at, array)| Field::new(format!("c{at}"), array.data_type().clone(), true))
+        .collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .map_err(|error| crate::query::column::arrow_error(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::end_of_bucket;
+
+    #[test]
+    fn the_end_of_a_bucket_is_found_wherever_it_lies() {
+        let times: Vec<i64> = (0..100).collect();
+        for last in 0..120 {
+            assert_eq!(end_of_bucket(&times, last), (last as usize + 1).min(100));
+        }
+    }
+}

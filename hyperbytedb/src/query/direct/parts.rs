@@ -1,0 +1,234 @@
+//! The rows of a scan in portions, filtered: from files, from memory, and merged where
+//! sources overlap.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow::array::{Array, StringArray, StringBuilder};
+use influxql::ast::{DataType, Expr};
+use parking_lot::Mutex;
+use storage::{FilePart, ReadView, Rows, Run, StorageError};
+
+use crate::query::clickhouse::layout::{Layout, field_type};
+use crate::query::clickhouse::sources::field_array;
+use crate::query::column::Column;
+use crate::query::context::QueryContext;
+use crate::query::error::QueryError;
+use crate::query::expression::Expression;
+use crate::query::filter::{mask, over_columns};
+
+/// Rows of a file that one portion has, about.
+const PART_ROWS: u64 = 65_536;
+
+/// A portion.
+pub enum Part {
+    File(FilePart),
+    Run(Run),
+    /// A slice of time in which sources overlap.
+    Slice((i64, i64)),
+}
+
+/// Everything that is needed to read portions.
+pub struct Parts {
+    pub view: ReadView,
+    pub layout: Layout,
+    pub list: Vec<Part>,
+    /// Rows of all portions, about.
+    pub rows: u64,
+    /// What of the filter the selection of series has not settled.
+    filter: Option<(Expression, Vec<Reference>)>,
+}
+
+/// A column that the filter looks at.
+enum Reference {
+    Tag(String),
+    Field(usize),
+}
+
+impl Parts {
+    /// Lists the portions of the view.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged.
+    pub fn new(view: ReadView, layout: Layout, filter: Option<&Expr>) -> Result<Self, QueryError> {
+        let mut list = Vec::new();
+        let mut rows = 0;
+        let covered = |min: i64, max: i64| {
+            view.windows
+                .iter()
+                .any(|(from, to)| *from <= min && max <= *to)
+        };
+        for file in &view.files {
+            if covered(file.min_time, file.max_time) {
+                continue;
+            }
+            for part in view.file_parts(file, PART_ROWS)? {
+                rows += part.rows;
+                list.push(Part::File(part));
+            }
+        }
+        for run in &view.runs {
+            if !covered(run.min_time, run.max_time) {
+                rows += run.rows.len() as u64;
+                list.push(Part::Run(run.clone()));
+            }
+        }
+        for slice in view.merge_slices() {
+            rows += PART_ROWS;
+            list.push(Part::Slice(slice));
+        }
+        let filter = match filter {
+            Some(filter) => Some(prepare(filter, &layout)?),
+            None => None,
+        };
+        Ok(Self {
+            view,
+            layout,
+            list,
+            rows,
+            filter,
+        })
+    }
+
+    /// Reads one portion: rows inside the view's time and outside its windows that pass
+    /// the filter, sorted by series and time.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged.
+    pub fn read(&self, part: &Part) -> Result<Arc<Rows>, QueryError> {
+        let columns = self.layout.column_ids();
+        let rows = match part {
+            Part::Slice(slice) => Arc::new(self.view.merge_slice(*slice, &columns)?),
+            Part::File(part) => {
+                self.outside_windows(Arc::new(self.view.read_part(part, &columns)?))
+            }
+            Part::Run(run) => {
+                let rows = match self.view.part_of_run(run, self.view.time, &columns) {
+                    Some(rows) => Arc::new(rows),
+                    None => run.rows.clone(),
+                };
+                self.outside_windows(rows)
+            }
+        };
+        Ok(self.filtered(rows)?)
+    }
+
+    fn outside_windows(&self, rows: Arc<Rows>) -> Arc<Rows> {
+        let time = self.view.time;
+        let windows = &self.view.windows;
+        let wanted = |at: &i64| {
+            *at >= time.0
+                && *at <= time.1
+                && !windows.iter().any(|(from, to)| from <= at && at <= to)
+        };
+        if rows.times.iter().all(wanted) {
+            return rows;
+        }
+        let places = (0..rows.len() as u32).filter(|row| wanted(&rows.times[*row as usize]));
+        let places: Vec<u32> = places.collect();
+        Arc::new(rows.take(&places, None))
+    }
+
+    fn filtered(&self, rows: Arc<Rows>) -> Result<Arc<Rows>, StorageError> {
+        let Some((filter, references)) = &self.filter else {
+            return Ok(rows);
+        };
+        let columns: Vec<Column> = references
+            .iter()
+            .map(|reference| self.column_of(reference, &rows))
+            .collect();
+        let mask = mask(filter, &columns, rows.len());
+        if mask.true_count() == rows.len() {
+            return Ok(rows);
+        }
+        let places: Vec<u32> = mask.values().set_indices().map(|row| row as u32).collect();
+        Ok(Arc::new(rows.take(&places, None)))
+    }
+
+    fn column_of(&self, reference: &Reference, rows: &Rows) -> Column {
+        match reference {
+            Reference::Field(at) => field_array(&self.layout.fields[*at], rows)
+                .ok()
+                .and_then(|array| Column::from_array(&array).ok())
+                .unwrap_or(Column::Null(rows.len())),
+            Reference::Tag(key) => Column::String(tag_column(&self.view, key, rows)),
+        }
+    }
+}
+
+/// The values of a tag, row by row; '' where a series lacks it.
+pub fn tag_column(view: &ReadView, key: &str, rows: &Rows) -> StringArray {
+    let inner = view.table.read();
+    let mut column = StringBuilder::with_capacity(rows.len(), rows.len() * 8);
+    for stretch in rows.series.chunk_by(|a, b| a == b) {
+        let tags = inner.series.tags(stretch[0]);
+        let value = tags.get(key).unwrap_or_default();
+        for _ in stretch {
+            column.append_value(value);
+        }
+    }
+    column.finish()
+}
+
+fn prepare(filter: &Expr, layout: &Layout) -> Result<(Expression, Vec<Reference>), QueryError> {
+    let mut references = Vec::new();
+    let mut lookup = |name: &str, cast: Option<DataType>| {
+        let reference = match cast? {
+            DataType::Tag => Reference::Tag(name.to_string()),
+            cast => Reference::Field(layout.field(name, field_type(cast, name).ok()?)?),
+        };
+        references.push(reference);
+        Some(references.len() - 1)
+    };
+    let expression = over_columns(filter, &mut lookup)?;
+    Ok((expression, references))
+}
+
+/// Applies `work` to every portion, on several threads when there is much to do, and
+/// returns the results in the order of the portions, whoever was quicker.
+///
+/// # Errors
+/// The first error of any portion, or that of a stopped query.
+pub fn for_each<T: Send>(
+    parts: &Parts,
+    threads: usize,
+    context: &QueryContext,
+    work: impl Fn(&Rows) -> Result<T, QueryError> + Sync,
+) -> Result<Vec<T>, QueryError> {
+    let one = |part: &Part| {
+        context.check()?;
+        work(parts.read(part)?.as_ref())
+    };
+    let threads = threads.min(parts.list.len());
+    if threads <= 1 {
+        return parts.list.iter().map(one).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<(usize, Result<T, QueryError>)>> = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(part) = parts.list.get(at) else {
+                        return;
+                    };
+                    let result = one(part);
+                    let failed = result.is_err();
+                    done.lock().push((at, result));
+                    if failed {
+                        next.store(parts.list.len(), Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner();
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// True for rows that have a value in one of the columns.
+pub fn has_any(columns: &[arrow::array::ArrayRef], row: usize) -> bool {
+    columns.iter().any(|column| !column.is_null(row))
+}

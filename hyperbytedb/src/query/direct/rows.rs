@@ -1,0 +1,201 @@
+//! The points of a scan themselves, in the order that is asked for.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::compute::interleave;
+use storage::Rows;
+
+use super::aggregates::batch_of;
+use super::groups::{Groups, NO_GROUP};
+use super::parts::{Parts, for_each, has_any, tag_column};
+use crate::query::clickhouse::sources::field_array;
+use crate::query::column::arrow_error;
+use crate::query::context::QueryContext;
+use crate::query::error::QueryError;
+use crate::query::scan::{Batches, FieldRef, Scan};
+
+/// Rows of a batch that is handed on.
+const BATCH_ROWS: usize = 16_384;
+
+/// Rows of one portion with the columns that are wanted of them.
+struct Portion {
+    series: Vec<u32>,
+    times: Vec<i64>,
+    /// Fields, then tags.
+    columns: Vec<ArrayRef>,
+}
+
+/// A row: its group, time, and a rank that orders rows of one time.
+#[derive(Clone, Copy)]
+struct Place {
+    group: u32,
+    time: i64,
+    portion: u32,
+    row: u32,
+}
+
+/// Collects the rows and hands them out in order.
+///
+/// # Errors
+/// When a file is damaged, or a limit of the query is reached.
+pub fn rows(
+    scan: &Scan,
+    fields: &[FieldRef],
+    tags: &[String],
+    limit: Option<u64>,
+    parts: &Parts,
+    threads: usize,
+    context: &QueryContext,
+) -> Result<Batches, QueryError> {
+    let groups = Groups::new(&parts.view, &scan.dimensions);
+    let portions = for_each(parts, threads, context, |rows| {
+        portion_of(rows, fields, tags, parts)
+    })?;
+    check_memory(&portions, context)?;
+    let order = order_of(&portions, &groups, scan, limit);
+    context.check()?;
+    if order.is_empty() {
+        return Ok(Box::new(std::iter::empty()));
+    }
+    let dimensions = scan.dimensions.len();
+    let context = context.clone();
+    let starts = (0..order.len()).step_by(BATCH_ROWS);
+    Ok(Box::new(starts.map(move |start| {
+        context.check()?;
+        let end = (start + BATCH_ROWS).min(order.len());
+        batch(&order[start..end], &portions, &groups, dimensions)
+    })))
+}
+
+fn portion_of(
+    rows: &Rows,
+    fields: &[FieldRef],
+    tags: &[String],
+    parts: &Parts,
+) -> Result<Portion, QueryError> {
+    let field = |field: &FieldRef| match parts.layout.field(&field.name, field.field_type) {
+        Some(at) => field_array(&parts.layout.fields[at], rows).map_err(|e| arrow_error(&e)),
+        None => Err(QueryError::Engine(format!(
+            "{} is not in the layout",
+            field.name
+        ))),
+    };
+    let mut columns: Vec<ArrayRef> = fields.iter().map(field).collect::<Result<_, _>>()?;
+    for tag in tags {
+        columns.push(Arc::new(tag_column(&parts.view, tag, rows)));
+    }
+    Ok(Portion {
+        series: rows.series.clone(),
+        times: rows.times.clone(),
+        columns,
+    }
+    .with_any(fields.len()))
+}
+
+impl Portion {
+    /// Leaves out rows that have none of the fields.
+    fn with_any(self, fields: usize) -> Self {
+        let fields = &self.columns[..fields];
+        if fields.iter().any(|column| column.null_count() == 0) {
+            return self;
+        }
+        let kept: Vec<u32> = (0..self.times.len())
+            .filter(|row| has_any(fields, *row))
+            .map(|row| row as u32)
+            .collect();
+        let indices = arrow::array::UInt32Array::from(kept.clone());
+        let take = |column: &ArrayRef| {
+            // Places of rows of this very column, the only thing take can refuse.
+            arrow::compute::take(column, &indices, None).unwrap_or_else(|_| column.clone())
+        };
+        Self {
+            series: kept.iter().map(|row| self.series[*row as usize]).collect(),
+            times: kept.iter().map(|row| self.times[*row as usize]).collect(),
+            columns: self.columns.iter().map(take).collect(),
+        }
+    }
+}
+
+fn check_memory(portions: &[Portion], context: &QueryContext) -> Result<(), QueryError> {
+    let bytes: usize = portions
+        .iter()
+        .map(|portion| {
+            let columns = portion
+                .columns
+                .iter()
+                .map(|column| column.get_array_memory_size());
+            portion.times.len() * 40 + columns.sum::<usize>()
+        })
+        .sum();
+    if bytes > context.memory_bytes_max {
+        return Err(QueryError::Memory {
+            limit_bytes: context.memory_bytes_max,
+        });
+    }
+    Ok(())
+}
+
+fn order_of(portions: &[Portion], groups: &Groups, scan: &Scan, limit: Option<u64>) -> Vec<Place> {
+    let mut places: Vec<Place> = Vec::new();
+    for (portion, rows) in portions.iter().enumerate() {
+        for (row, (series, time)) in rows.series.iter().zip(&rows.times).enumerate() {
+            let group = groups.of(*series);
+            if group != NO_GROUP {
+                places.push(Place {
+                    group,
+                    time: *time,
+                    portion: portion as u32,
+                    row: row as u32,
+                });
+            }
+        }
+    }
+    // Stable: rows of one time stay in the order of their series.
+    if scan.descending {
+        places.reverse();
+        places.sort_by(|a, b| a.group.cmp(&b.group).then(b.time.cmp(&a.time)));
+    } else {
+        places.sort_by_key(|place| (place.group, place.time));
+    }
+    if let Some(limit) = limit {
+        let mut count = 0;
+        let mut last = NO_GROUP;
+        places.retain(|place| {
+            count = if place.group == last { count + 1 } else { 1 };
+            last = place.group;
+            count <= limit
+        });
+    }
+    places
+}
+
+fn batch(
+    places: &[Place],
+    portions: &[Portion],
+    groups: &Groups,
+    dimensions: usize,
+) -> Result<RecordBatch, QueryError> {
+    let mut arrays: Vec<ArrayRef> = Vec::new();
+    for at in 0..dimensions {
+        let values = places
+            .iter()
+            .map(|place| groups.values[place.group as usize][at].as_str());
+        arrays.push(Arc::new(StringArray::from_iter_values(values)));
+    }
+    let times = places.iter().map(|place| place.time);
+    arrays.push(Arc::new(Int64Array::from_iter_values(times)));
+    let indices: Vec<(usize, usize)> = places
+        .iter()
+        .map(|place| (place.portion as usize, place.row as usize))
+        .collect();
+    let columns = portions.first().map_or(0, |portion| portion.columns.len());
+    for at in 0..columns {
+        let sources: Vec<&dyn Array> = portions
+            .iter()
+            .map(|portion| portion.columns[at].as_ref())
+            .collect();
+        arrays.push(interleave(&sources, &indices).map_err(|error| arrow_error(&error))?);
+    }
+    batch_of(arrays)
+}

@@ -1,0 +1,229 @@
+//! SHOW TAG KEYS and SHOW TAG VALUES.
+
+use std::collections::BTreeSet;
+
+use influxql::TimeRange;
+use influxql::ast::{BinaryOp, Expr, ShowTagKeys, ShowTagValues, TagKeyFilter};
+
+use super::predicate::Predicate;
+use super::{Names, Show, chunk, measurements_of, page, strings};
+use crate::query::error::QueryError;
+use crate::query::expression::compile_regex;
+use crate::query::output::SeriesChunk;
+use crate::query::scan::{TableName, TimeBounds};
+
+/// `WITH KEY …`, ready to be tried.
+pub(super) enum Keys {
+    All,
+    In(Vec<String>, bool),
+    Matching(regex::Regex, bool),
+}
+
+impl Keys {
+    pub(super) fn new(filter: Option<&TagKeyFilter>) -> Result<Keys, QueryError> {
+        Ok(match filter {
+            None => Keys::All,
+            Some(TagKeyFilter::Eq(key)) => Keys::In(vec![key.clone()], true),
+            Some(TagKeyFilter::NotEq(key)) => Keys::In(vec![key.clone()], false),
+            Some(TagKeyFilter::In(keys)) => Keys::In(keys.clone(), true),
+            Some(TagKeyFilter::EqRegex(pattern)) => Keys::Matching(compile_regex(pattern)?, true),
+            Some(TagKeyFilter::NotEqRegex(pattern)) => {
+                Keys::Matching(compile_regex(pattern)?, false)
+            }
+        })
+    }
+
+    pub(super) fn contains(&self, key: &str) -> bool {
+        match self {
+            Keys::All => true,
+            Keys::In(keys, wanted) => keys.iter().any(|own| own == key) == *wanted,
+            Keys::Matching(pattern, wanted) => pattern.is_match(key) == *wanted,
+        }
+    }
+}
+
+/// Comparing two tags is refused here: mostly a value was put in double quotes.
+fn check_quotes(condition: Option<&Expr>) -> Result<(), QueryError> {
+    match condition {
+        Some(Expr::Paren(inner)) => check_quotes(Some(inner)),
+        Some(Expr::Binary { op, lhs, rhs }) => match op {
+            BinaryOp::And | BinaryOp::Or => {
+                check_quotes(Some(lhs))?;
+                check_quotes(Some(rhs))
+            }
+            BinaryOp::Eq | BinaryOp::NotEq
+                if matches!((&**lhs, &**rhs), (Expr::VarRef { .. }, Expr::VarRef { .. })) =>
+            {
+                Err(QueryError::Invalid(format!(
+                    "bad WHERE clause for metaquery; one term must be a string literal tag value within single quotes: {} {} {}",
+                    lhs,
+                    op.symbol(),
+                    rhs
+                )))
+            }
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Takes the conditions on `value` (1.7 and later: the tag values themselves) out of
+/// the top level of a condition.
+fn split_values(condition: Option<Expr>) -> (Option<Expr>, Option<Expr>) {
+    match condition {
+        Some(Expr::Binary {
+            op: BinaryOp::And,
+            lhs,
+            rhs,
+        }) => {
+            let (left, left_values) = split_values(Some(*lhs));
+            let (right, right_values) = split_values(Some(*rhs));
+            (and(left, right), and(left_values, right_values))
+        }
+        Some(Expr::Paren(inner)) => split_values(Some(*inner)),
+        Some(expr) => {
+            let on_value = |e: &Expr| matches!(e, Expr::VarRef { name, .. } if name == "value");
+            if expr.any(on_value) {
+                (None, Some(expr))
+            } else {
+                (Some(expr), None)
+            }
+        }
+        None => (None, None),
+    }
+}
+
+fn and(left: Option<Expr>, right: Option<Expr>) -> Option<Expr> {
+    match (left, right) {
+        (Some(lhs), Some(rhs)) => Some(Expr::Binary {
+            op: BinaryOp::And,
+            lhs: Box::new(lhs),
+            rhs: Box::new(rhs),
+        }),
+        (one, other) => one.or(other),
+    }
+}
+
+impl Show<'_> {
+    /// Whether a measurement has a shard in a range of time, in any policy.
+    fn is_in(&self, database: &str, measurement: &str, range: TimeRange) -> bool {
+        if !range.has_min && !range.has_max {
+            return true;
+        }
+        let time = TimeBounds {
+            min: range.min,
+            max: range.max,
+        };
+        let policies = self.catalog.policies(database).unwrap_or_default();
+        policies.into_iter().any(|policy| {
+            let table = TableName {
+                database: database.to_owned(),
+                policy: policy.name,
+                measurement: measurement.to_owned(),
+            };
+            !self.catalog.fields_in(&table, time).is_empty()
+        })
+    }
+
+    pub(super) fn tag_keys(&self, statement: &ShowTagKeys) -> Result<Vec<SeriesChunk>, QueryError> {
+        let show = &statement.show;
+        let database = self.existing_database(show.database.as_deref())?;
+        let wanted = Names::of(measurements_of(&show.sources))?;
+        let (condition, range) = self.split(show.condition.as_ref())?;
+        check_quotes(condition.as_ref())?;
+        let predicate = Predicate::new(condition.as_ref())?;
+        let keys = Keys::new(statement.key.as_ref())?;
+        let mut out = Vec::new();
+        for name in self.catalog.measurements(&database, None) {
+            if !wanted.contains(&name) || !self.is_in(&database, &name, range) {
+                continue;
+            }
+            let found = self.keys_of(&database, &name, &predicate, &keys);
+            let found = page(found.into_iter().collect(), show.limit, show.offset);
+            if !found.is_empty() {
+                let column = strings(found.iter().map(String::as_str));
+                out.push(chunk(&name, &["tagKey"], vec![column]));
+            }
+        }
+        Ok(page(out, statement.slimit, statement.soffset))
+    }
+
+    pub(super) fn keys_of(
+        &self,
+        database: &str,
+        name: &str,
+        predicate: &Predicate,
+        keys: &Keys,
+    ) -> BTreeSet<String> {
+        let mut found: BTreeSet<String> = BTreeSet::new();
+        self.catalog.series(database, None, name, &mut |tags| {
+            if predicate.passes(name, tags) {
+                for (key, _) in tags {
+                    if keys.contains(key) && !found.contains(key) {
+                        found.insert(key.clone());
+                    }
+                }
+            }
+            true
+        });
+        found
+    }
+
+    pub(super) fn tag_values(
+        &self,
+        statement: &ShowTagValues,
+    ) -> Result<Vec<SeriesChunk>, QueryError> {
+        let show = &statement.show;
+        let database = self.existing_database(show.database.as_deref())?;
+        let wanted = Names::of(measurements_of(&show.sources))?;
+        let (condition, range) = self.split(show.condition.as_ref())?;
+        check_quotes(condition.as_ref())?;
+        let (condition, values) = split_values(condition);
+        let predicate = Predicate::new(condition.as_ref())?;
+        let values = Predicate::new(values.as_ref())?;
+        let keys = Keys::new(Some(&statement.key))?;
+        let mut out = Vec::new();
+        for name in self.catalog.measurements(&database, None) {
+            if !wanted.contains(&name) || !self.is_in(&database, &name, range) {
+                continue;
+            }
+            self.context.check()?;
+            let found = self.values_of(&database, &name, &predicate, &keys);
+            let passes = |(_, value): &(String, String)| {
+                values.is_always_true()
+                    || values.passes(&name, &vec![("value".to_owned(), value.clone())])
+            };
+            let found: Vec<_> = found.into_iter().filter(passes).collect();
+            let found = page(found, show.limit, show.offset);
+            if !found.is_empty() {
+                let columns = vec![
+                    strings(found.iter().map(|(key, _)| key.as_str())),
+                    strings(found.iter().map(|(_, value)| value.as_str())),
+                ];
+                out.push(chunk(&name, &["key", "value"], columns));
+            }
+        }
+        Ok(out)
+    }
+
+    pub(super) fn values_of(
+        &self,
+        database: &str,
+        name: &str,
+        predicate: &Predicate,
+        keys: &Keys,
+    ) -> BTreeSet<(String, String)> {
+        let mut found = BTreeSet::new();
+        self.catalog.series(database, None, name, &mut |tags| {
+            if predicate.passes(name, tags) {
+                for pair in tags {
+                    if keys.contains(&pair.0) && !found.contains(pair) {
+                        found.insert(pair.clone());
+                    }
+                }
+            }
+            true
+        });
+        found
+    }
+}
