@@ -219,5 +219,8 @@ fn time_is_no_tag_and_no_field() {
         decoded.dropped.reason.as_deref(),
         Some("invalid field name: input field \"time\" on measurement \"m\" is invalid"),
     );
-    assert!(decoded.batch.tables.is_empty());
+    // InfluxDB knows the series all the same.
+    assert_eq!(decoded.batch.tables.len(), 1);
+    let table = &decoded.batch.tables[0];
+    assert_eq!((table.series.len(), table.rows()), (1, 0));
 }
