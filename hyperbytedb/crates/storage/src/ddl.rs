@@ -274,6 +274,23 @@ pub(crate) fn delete(shared: &Shared, request: &DeleteRequest<'_>) -> Result<()>
     forget_series(shared, &table, &empty)
 }
 
+/// Takes out of the index what a replay of the log put into it although all its points
+/// are deleted.
+pub(crate) fn forget_deleted_series(shared: &Shared, table: &Arc<Table>) -> Result<()> {
+    let met: Vec<SeriesId> = {
+        let mut inner = table.write();
+        inner.extend_tombstones()?;
+        let stones = &inner.tombstones.0;
+        let is_met = |id: &SeriesId| stones.iter().any(|stone| stone.meets(*id));
+        inner.series.ids().filter(is_met).collect()
+    };
+    if met.is_empty() {
+        return Ok(());
+    }
+    let empty = without_points(shared, table, met)?;
+    forget_series(shared, table, &empty)
+}
+
 fn forget_series(shared: &Shared, table: &Table, series: &[SeriesId]) -> Result<()> {
     let mut inner = table.write();
     let mut changes = Changes::default();

@@ -58,6 +58,7 @@ pub struct LocalStore {
 
 /// A file being written; nothing is visible before [`PendingFile::publish`].
 pub struct PendingFile {
+    root: PathBuf,
     temporary: PathBuf,
     target: PathBuf,
     effects: Arc<dyn Effects>,
@@ -102,6 +103,7 @@ impl LocalStore {
             })
             .map(|file| {
                 let pending = PendingFile {
+                    root: self.root.clone(),
                     temporary: temporary.clone(),
                     target,
                     effects: self.effects.clone(),
@@ -166,11 +168,19 @@ impl PendingFile {
             .and_then(|()| file.sync_all())
             .and_then(|()| self.effects.before("file rename"))
             .and_then(|()| fs::rename(&self.temporary, &self.target))
-            .and_then(|()| match self.target.parent() {
-                Some(directory) => File::open(directory)?.sync_all(),
-                None => Ok(()),
-            });
+            .and_then(|()| self.sync_directories());
         result.map_err(|error| StorageError::io("cannot publish file", &self.target, error))
+    }
+
+    /// Syncs the file's directory and those above it: each may be as new as the file, and
+    /// a directory that a power loss takes takes all that is in it.
+    fn sync_directories(&self) -> io::Result<()> {
+        let directories = self.target.ancestors().skip(1);
+        for directory in directories.take_while(|directory| directory.starts_with(&self.root)) {
+            self.effects.before("directory sync")?;
+            File::open(directory)?.sync_all()?;
+        }
+        Ok(())
     }
 
     /// Where the bytes go for now.
@@ -192,6 +202,31 @@ impl Drop for PendingFile {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    /// Counts directory syncs.
+    #[derive(Default)]
+    struct Count(std::sync::atomic::AtomicUsize);
+
+    impl Effects for Count {
+        fn before(&self, effect: &'static str) -> io::Result<()> {
+            if effect == "directory sync" {
+                self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_directory_up_to_the_root_is_synced_with_a_file() {
+        let root = tempfile::tempdir().unwrap();
+        let count = Arc::new(Count::default());
+        let store = LocalStore::open(root.path(), count.clone()).unwrap();
+        let (pending, file) = store.create("db/rp/m/2024-01-01/1.parquet").unwrap();
+        pending.publish(&file).unwrap();
+        assert!(store.path("db/rp/m/2024-01-01/1.parquet").is_file());
+        // db/rp/m/day, db/rp/m, db/rp, db and the root.
+        assert_eq!(count.0.load(std::sync::atomic::Ordering::Relaxed), 5);
+    }
 
     #[test]
     fn no_two_names_share_a_path() {

@@ -7,9 +7,11 @@ use std::sync::atomic::Ordering;
 use points::{Batch, Table as PointTable};
 
 use crate::clock::Version;
+use crate::ddl::forget_deleted_series;
 use crate::delete::{ResolvedTombstone, Tombstone};
 use crate::error::Result;
 use crate::files::FileEntry;
+use crate::merge::Hide;
 use crate::meta::{TableRecord, Visit};
 use crate::prepare::rows_of;
 use crate::schema::Schema;
@@ -49,6 +51,10 @@ pub(crate) fn recover(shared: &Shared) -> Result<()> {
         .fetch_max(load.highest_file, Ordering::Relaxed);
     *shared.schema.write() = load.schema;
     replay(shared, position.flushed)?;
+    let tables = shared.schema.read().tables(None);
+    for table in tables.iter().filter(|table| table.read().tombstones.any()) {
+        forget_deleted_series(shared, table)?;
+    }
     sweep(shared)
 }
 

@@ -6,6 +6,12 @@ use influxql::ast::{BinaryOp, DataType, Expr};
 use super::layout::{Layout, field_type};
 use crate::query::error::QueryError;
 
+/// True for a condition that [`to_sql`] can say.
+#[must_use]
+pub fn is_sayable(expr: &Expr) -> bool {
+    !expr.any(|part| matches!(part, Expr::Call { .. }))
+}
+
 /// The SQL of a resolved condition over the short names of `layout`.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! The reader for wide scans: a [`Scan`](super::scan::Scan) becomes SQL for the
 //! embedded ClickHouse.
 
-mod filter;
+pub(crate) mod filter;
 pub(crate) mod layout;
 mod reader;
 pub(crate) mod series;

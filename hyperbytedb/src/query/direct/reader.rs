@@ -8,6 +8,7 @@ use super::aggregates::aggregate;
 use super::parts::Parts;
 use super::rows::rows;
 use crate::query::clickhouse::ClickHouseReader;
+use crate::query::clickhouse::filter::is_sayable;
 use crate::query::clickhouse::layout::Layout;
 use crate::query::clickhouse::series::select;
 use crate::query::context::QueryContext;
@@ -56,6 +57,12 @@ impl DirectReader {
         }
     }
 
+    fn leaves_to_clickhouse(&self, scan: &Scan, rows: u64) -> bool {
+        self.executor == Executor::Auto
+            && rows > ROWS_MAX
+            && scan.filter.as_ref().is_none_or(is_sayable)
+    }
+
     fn parts(&self, scan: &Scan) -> Result<Option<Parts>, QueryError> {
         let name = TableName {
             database: scan.table.database.clone(),
@@ -93,7 +100,7 @@ impl Reader for DirectReader {
                 let batch = aggregate(scan, *window, calls, &parts, threads, context)?;
                 Ok(Box::new(batch.into_iter().map(Ok)))
             }
-            Output::Rows { .. } if parts.rows > ROWS_MAX && self.executor == Executor::Auto => {
+            Output::Rows { .. } if self.leaves_to_clickhouse(scan, parts.rows) => {
                 self.wide.scan(scan, context)
             }
             Output::Rows {

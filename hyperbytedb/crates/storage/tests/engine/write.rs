@@ -183,6 +183,36 @@ fn deletes_hide_older_points_only_and_survive_flush_and_restart() {
 }
 
 #[test]
+fn a_series_without_points_stays_away_when_the_log_is_replayed() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = open(directory.path(), |_| ());
+    let points = batch(
+        "cpu",
+        &[
+            ("a", 1, &[("v", Value::Int(1))]),
+            ("b", 1, &[("v", Value::Int(1))]),
+        ],
+    );
+    write(&engine, points);
+    let series = SeriesPredicate::Equal("host".into(), "a".into());
+    let name = table("cpu");
+    let request = DeleteRequest {
+        table: &name,
+        series: &series,
+        time: (i64::MIN, i64::MAX),
+        drop_series: true,
+        version: None,
+    };
+    engine.delete(&request).unwrap();
+    // Without a flush: the log still has the write.
+    drop(engine);
+    let engine = open(directory.path(), |_| ());
+    let left = engine.with_schema(|schema| schema.table(&name).unwrap().read().series.len());
+    assert_eq!(left, 1);
+    assert_eq!(seen(&engine, "cpu").len(), 1);
+}
+
+#[test]
 fn full_memory_refuses_with_the_text_that_clients_retry_on() {
     let directory = tempfile::tempdir().unwrap();
     let engine = open(directory.path(), |config| {
