@@ -49,26 +49,34 @@ pub fn run() -> ExitCode {
         print(&format!("hyperbytedb {}\n", env!("CARGO_PKG_VERSION")));
         return ExitCode::SUCCESS;
     }
-    let config = match config::load(arguments.config.as_deref()) {
-        Ok(config) => config,
+    let (config, notes) = match config::load_with_notes(arguments.config.as_deref()) {
+        Ok(loaded) => loaded,
         Err(error) => return fail(&error),
     };
     match arguments.command {
         Some(Command::Config { what }) => {
             match what {
-                ConfigCommand::Check => print("the configuration is good\n"),
+                ConfigCommand::Check => {
+                    for note in &notes {
+                        print(&format!("note: {note}\n"));
+                    }
+                    print("the configuration is good\n");
+                }
                 ConfigCommand::Show => print(&config.to_toml()),
             }
             ExitCode::SUCCESS
         }
-        _ => serve(config),
+        _ => serve(config, &notes),
     }
 }
 
-fn serve(config: Config) -> ExitCode {
+fn serve(config: Config, notes: &[String]) -> ExitCode {
     if let Err(error) = observability::tracing::init(&config.logging.level, &config.logging.format)
     {
         return fail(&error);
+    }
+    for note in notes {
+        tracing::warn!("{note}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -3,6 +3,7 @@
 
 mod check;
 mod keys;
+mod later;
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,9 +13,9 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use storage::{EngineConfig, FileLayout, Sync};
 
 pub use keys::{
-    Auth, Cardinality, Chdb, Cluster, Config, Flush, Logging, Query, S3, Server, Storage, Wal,
-    Write,
+    Auth, Cardinality, Chdb, Config, Flush, Logging, Query, S3, Server, Storage, Wal, Write,
 };
+pub use later::{Cluster, Compaction, HintedHandoff, RateLimit, StatementSummary};
 
 /// What is wrong with a configuration: one line a mistake, each with its key.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,14 @@ const ENV_PREFIX: &str = "HYPERBYTEDB__";
 /// With every mistake: a file that cannot be read, unknown keys, wrong types, values
 /// that make no sense.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
+    load_with_notes(file).map(|(config, _)| config)
+}
+
+/// As [`load`], with a note for each given key that has no effect in this version.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_notes(file: Option<&Path>) -> Result<(Config, Vec<String>), ConfigError> {
     let defaults = Figment::from(Serialized::defaults(Config::default()));
     let mut given = Figment::new();
     if let Some(file) = file {
@@ -47,6 +56,7 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
     if !mistakes.is_empty() {
         return Err(ConfigError(mistakes));
     }
+    let notes = check::without_effect(&given);
     let config: Config = defaults
         .merge(Serialized::defaults(given))
         .extract()
@@ -55,7 +65,7 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
         })?;
     check::values(&config, &mut mistakes);
     if mistakes.is_empty() {
-        Ok(config)
+        Ok((config, notes))
     } else {
         Err(ConfigError(mistakes))
     }

@@ -4,6 +4,7 @@ use figment::Figment;
 use figment::value::{Dict, Value};
 
 use super::keys::Config;
+use super::later::{WITH_EFFECT, WITHOUT_EFFECT};
 
 /// Keeps what was given under known keys with fitting types and reports the rest.
 pub fn known_keys(defaults: &Figment, given: &Figment, mistakes: &mut Vec<String>) -> Dict {
@@ -56,6 +57,32 @@ fn fitting(known: &Dict, given: Dict, prefix: &str, mistakes: &mut Vec<String>) 
         }
     }
     kept
+}
+
+/// A note for each given key that this version takes and does nothing with.
+pub fn without_effect(given: &Dict) -> Vec<String> {
+    fn paths(given: &Dict, prefix: &str, found: &mut Vec<String>) {
+        for (key, value) in given {
+            let path = format!("{prefix}{key}");
+            match value {
+                Value::Dict(_, inner) => paths(inner, &format!("{path}."), found),
+                _ => found.push(path),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    paths(given, "", &mut found);
+    let is_idle = |path: &String| {
+        let listed = WITHOUT_EFFECT
+            .iter()
+            .any(|idle| match idle.strip_suffix('.') {
+                Some(_) => path.starts_with(idle),
+                None => path == idle,
+            });
+        listed && !WITH_EFFECT.contains(&path.as_str())
+    };
+    let note = |path: String| format!("{path}: has no effect in this version");
+    found.into_iter().filter(is_idle).map(note).collect()
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -188,6 +215,10 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
     check(
         !config.cluster.enabled,
         "cluster.enabled: this version has no cluster yet".into(),
+    );
+    check(
+        !config.rate_limit.enabled,
+        "rate_limit.enabled: this version has no rate limit yet".into(),
     );
     check(
         (1..1024).contains(&config.cluster.node_id),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::later::{Cluster, Compaction, HintedHandoff, RateLimit, StatementSummary};
 use crate::query::direct::Executor;
 
 /// The whole configuration.
@@ -17,6 +18,10 @@ pub struct Config {
     pub cardinality: Cardinality,
     pub auth: Auth,
     pub cluster: Cluster,
+    pub compaction: Compaction,
+    pub statement_summary: StatementSummary,
+    pub hinted_handoff: HintedHandoff,
+    pub rate_limit: RateLimit,
     pub logging: Logging,
 }
 
@@ -29,6 +34,8 @@ pub struct Server {
     pub max_body_size_bytes: usize,
     /// 0 = as many as the body holds.
     pub max_points_per_request: usize,
+    /// Without effect so far.
+    pub request_timeout_secs: u64,
     /// Seconds; 0 = no limit.
     pub query_timeout_secs: u64,
     /// Queries at one time; 0 = as many as there are connections to the engine.
@@ -80,6 +87,12 @@ pub struct Flush {
     pub wal_size_threshold_mb: usize,
     /// Time in one directory of files: `1d` or `1h`.
     pub time_bucket_duration: String,
+    /// Without effect: a file holds what memory held.
+    pub max_points_per_batch: usize,
+    /// Without effect: all writes that wait share an append.
+    pub wal_batch_size: usize,
+    /// Without effect: an append never waits for further writes.
+    pub wal_batch_delay_us: u64,
     /// Milliseconds that a write waits for room in memory before it is refused.
     pub wal_enqueue_timeout_ms: u64,
 }
@@ -121,6 +134,8 @@ pub struct Chdb {
     pub pool_size: usize,
     /// Threads of one query; 0 = one a core.
     pub max_threads: usize,
+    /// Without effect: the engine keeps nothing.
+    pub session_data_path: String,
 }
 
 /// `[cardinality]`
@@ -128,22 +143,14 @@ pub struct Chdb {
 pub struct Cardinality {
     /// 0 = no limit.
     pub max_measurements_per_database: usize,
+    /// Without effect so far.
+    pub max_tag_values_per_measurement: usize,
 }
 
 /// `[auth]`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Auth {
     pub enabled: bool,
-}
-
-/// `[cluster]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Cluster {
-    pub enabled: bool,
-    /// 1 to 1023, unique in the cluster.
-    pub node_id: u64,
-    pub cluster_addr: String,
-    pub peers: String,
 }
 
 /// `[logging]`
@@ -162,6 +169,7 @@ impl Default for Server {
             port: 8086,
             max_body_size_bytes: 25 << 20,
             max_points_per_request: 500_000,
+            request_timeout_secs: 30,
             query_timeout_secs: 30,
             max_concurrent_queries: 0,
             tls_enabled: false,
@@ -199,6 +207,9 @@ impl Default for Flush {
             interval_secs: 600,
             wal_size_threshold_mb: 128,
             time_bucket_duration: "1d".into(),
+            max_points_per_batch: 0,
+            wal_batch_size: 64,
+            wal_batch_delay_us: 200,
             wal_enqueue_timeout_ms: 5000,
         }
     }
@@ -219,6 +230,7 @@ impl Default for Chdb {
         Self {
             pool_size: 4,
             max_threads: 0,
+            session_data_path: "./chdb_data".into(),
         }
     }
 }
@@ -227,17 +239,7 @@ impl Default for Cardinality {
     fn default() -> Self {
         Self {
             max_measurements_per_database: 10_000,
-        }
-    }
-}
-
-impl Default for Cluster {
-    fn default() -> Self {
-        Self {
-            enabled: false,
-            node_id: 1,
-            cluster_addr: "127.0.0.1:8086".into(),
-            peers: String::new(),
+            max_tag_values_per_measurement: 100_000,
         }
     }
 }

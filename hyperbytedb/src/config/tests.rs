@@ -44,3 +44,20 @@ fn a_missing_file_is_named() {
     let error = load(Some(Path::new("/nowhere/node.toml"))).unwrap_err();
     assert!(error.to_string().contains("/nowhere/node.toml"));
 }
+
+#[test]
+fn a_key_without_effect_is_taken_and_told() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let text = "[compaction]\ninterval_secs = 60\n[cluster]\nnode_id = 3\nraft_dir = \"r\"\n[cluster.replication]\nmode = \"async\"\n";
+    file.write_all(text.as_bytes()).unwrap();
+    let (config, notes) = load_with_notes(Some(file.path())).unwrap();
+    assert_eq!(config.cluster.node_id, 3);
+    assert_eq!(
+        notes,
+        [
+            "cluster.raft_dir: has no effect in this version",
+            "cluster.replication.mode: has no effect in this version",
+            "compaction.interval_secs: has no effect in this version",
+        ]
+    );
+}
