@@ -2,10 +2,10 @@
 //! visible, Parquet files that keep them, and a catalog that is the truth of what
 //! exists.
 //!
-//! Reading order: [`engine`] (the door), [`prepare`] and [`writer`] (a write),
-//! [`memtable`] and [`maintenance`] (what becomes of it), [`parquet`] (files), [`view`]
-//! (a read), [`merge`] (the law that decides between several values of one point),
-//! [`recovery`] (start), [`ddl`] (schema changes and deletes).
+//! Reading order: `engine` (the door), `prepare` and `writer` (a write),
+//! `memtable` and `maintenance` (what becomes of it), `parquet` (files), `view`
+//! (a read), `merge` (the law that decides between several values of one point),
+//! `recovery` (start), `ddl` (schema changes and deletes).
 //!
 //! The engine knows neither HTTP nor gRPC nor InfluxQL.
 
