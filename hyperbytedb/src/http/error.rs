@@ -36,6 +36,9 @@ pub enum HttpError {
     Query(#[from] QueryError),
 }
 
+/// Bytes of an error that are repeated in a header: a write with many bad lines tells of
+/// each.
+const HEADER_BYTES_MAX: usize = 2048;
 /// Seconds after which a client may try again.
 const RETRY_SECONDS: &str = "1";
 
@@ -68,9 +71,7 @@ impl HttpError {
         *answer.status_mut() = status;
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Ok(value) =
-            HeaderValue::from_bytes(text.replace(|c: char| c.is_control(), " ").as_bytes())
-        {
+        if let Some(value) = header_of(&text) {
             headers.insert("x-influxdb-error", value);
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -78,6 +79,14 @@ impl HttpError {
         }
         answer
     }
+}
+
+/// The text fit for a header: on one line, and cut where clients would refuse the whole
+/// answer for it. The body has all of it.
+fn header_of(text: &str) -> Option<HeaderValue> {
+    let end = text.floor_char_boundary(HEADER_BYTES_MAX);
+    let line = text[..end].replace(|c: char| c.is_control(), " ");
+    HeaderValue::from_bytes(line.as_bytes()).ok()
 }
 
 fn write_status(error: &WriteError) -> StatusCode {
@@ -112,6 +121,18 @@ mod tests {
         assert_eq!(answer.headers()["retry-after"], RETRY_SECONDS);
         let text = answer.headers()["x-influxdb-error"].to_str().unwrap();
         assert!(text.contains("cache-max-memory-size exceeded"));
+    }
+
+    #[test]
+    fn a_long_text_does_not_make_a_long_header() {
+        let text = format!("{}\né", "x".repeat(100_000));
+        let answer = HttpError::Write(WriteError::Parse(text)).answer();
+        assert_eq!(answer.headers()["x-influxdb-error"].len(), HEADER_BYTES_MAX);
+        let answer = HttpError::Write(WriteError::Parse("a\nü".into())).answer();
+        assert_eq!(
+            answer.headers()["x-influxdb-error"].as_bytes(),
+            "a ü".as_bytes()
+        );
     }
 
     #[test]
