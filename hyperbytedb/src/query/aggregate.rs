@@ -339,3 +339,48 @@ impl GroupReducer {
 pub(crate) fn aux_values(rows: &Rows<'_>, row: usize) -> Vec<Value> {
     rows.aux.iter().map(|column| column.value(row)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds buckets with (`v`) and without (`-`) a value, groups apart by a blank, and
+    /// counts how many are looked at.
+    fn seen(mut ending: Ending, buckets: &str) -> usize {
+        let mut seen = 0;
+        for group in buckets.split(' ') {
+            ending.group();
+            for bucket in group.chars() {
+                if ending.ended() {
+                    return seen;
+                }
+                ending.bucket(bucket == 'v');
+                seen += 1;
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn rows_end_at_an_empty_bucket_that_follows_no_value() {
+        let rows = || Ending::AfterRows { pending: false };
+        assert_eq!(seen(rows(), "vvv"), 3);
+        assert_eq!(seen(rows(), "-v"), 1);
+        assert_eq!(seen(rows(), "v-v--v"), 5);
+        assert_eq!(seen(rows(), "v- -v"), 3);
+        assert_eq!(seen(Ending::Never, "-- -v"), 4);
+    }
+
+    #[test]
+    fn filled_buckets_end_only_before_a_first_value() {
+        let filled = || Ending::Filled {
+            begun: false,
+            in_group: false,
+            empty: 0,
+        };
+        assert_eq!(seen(filled(), "-vv"), 1);
+        assert_eq!(seen(filled(), "v---v"), 5);
+        assert_eq!(seen(filled(), "v-- -v v"), 6);
+        assert_eq!(seen(filled(), "v --v"), 3);
+    }
+}

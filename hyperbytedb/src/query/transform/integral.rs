@@ -69,3 +69,29 @@ pub(super) fn integral(
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::scan::TimeBounds;
+
+    fn buckets(every: i64) -> Buckets {
+        Buckets {
+            every,
+            offset: 0,
+            timezone: None,
+            time: TimeBounds { min: 5, max: 99 },
+            ascending: true,
+        }
+    }
+
+    #[test]
+    fn integers_differ_from_floats_as_in_influxdb() {
+        let points = [(5, 0.0), (15, 10.0)];
+        let of = |floats, every| integral(&points, floats, 1, &buckets(every));
+        assert_eq!(of(true, 10), vec![(0, 12.5), (10, 37.5)]);
+        assert_eq!(of(false, 10), vec![(0, 12.5), (10, 12.5)]);
+        assert_eq!(of(true, 0), vec![(0, 50.0)]);
+        assert_eq!(of(false, 0), vec![(5, 50.0)]);
+    }
+}
