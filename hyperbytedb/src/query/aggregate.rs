@@ -76,7 +76,7 @@ impl Function {
     /// [`QueryError::Invalid`] with InfluxDB's text if not.
     pub fn check_type(&self, data_type: Option<DataType>) -> Result<(), QueryError> {
         let refused = match data_type {
-            Some(DataType::String | DataType::Tag) => !matches!(
+            Some(DataType::String) => !matches!(
                 self,
                 Function::Count
                     | Function::First
@@ -180,6 +180,64 @@ pub(crate) struct GroupReducer {
     /// Places of the value and of the companions among a block's columns.
     value: usize,
     aux: Vec<usize>,
+    ending: Ending,
+}
+
+/// When the output of a statement's only function ends before its rows do.
+///
+/// A bucket with rows may give no value (of `percentile()`). InfluxDB sees the end of
+/// the data there, hands out what it has, and looks once more.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Ending {
+    /// Never: several functions go on as long as one of them does.
+    #[default]
+    Never,
+    /// At an empty bucket that follows no value.
+    AfterRows { pending: bool },
+    /// Empty buckets are filled, unless the first of all buckets is one, or two of them
+    /// come before the first value of a group.
+    Filled {
+        begun: bool,
+        in_group: bool,
+        empty: usize,
+    },
+    /// Nothing comes any more.
+    Ended,
+}
+
+impl Ending {
+    fn group(&mut self) {
+        if let Ending::Filled { in_group, .. } = self {
+            *in_group = false;
+        }
+    }
+
+    fn bucket(&mut self, has_value: bool) {
+        let goes_on = match self {
+            Ending::AfterRows { pending } => std::mem::replace(pending, has_value) || has_value,
+            Ending::Filled {
+                begun,
+                in_group,
+                empty,
+            } if has_value => {
+                (*begun, *in_group, *empty) = (true, true, 0);
+                true
+            }
+            Ending::Filled { in_group: true, .. } => true,
+            Ending::Filled { begun, empty, .. } => {
+                *empty += 1;
+                *begun && *empty < 2
+            }
+            Ending::Never | Ending::Ended => true,
+        };
+        if !goes_on {
+            *self = Ending::Ended;
+        }
+    }
+
+    fn ended(&self) -> bool {
+        matches!(self, Ending::Ended)
+    }
 }
 
 impl GroupReducer {
@@ -190,8 +248,10 @@ impl GroupReducer {
         buckets: Buckets,
         value: usize,
         aux: Vec<usize>,
+        mut ending: Ending,
         budget: &Budget,
     ) -> GroupReducer {
+        ending.group();
         let result = match function {
             Function::Count => Some(DataType::Integer),
             Function::Mean | Function::Median | Function::Stddev => Some(DataType::Float),
@@ -204,6 +264,7 @@ impl GroupReducer {
             current: None,
             value,
             aux,
+            ending,
         }
     }
 
@@ -233,7 +294,7 @@ impl GroupReducer {
             aux: &aux,
         };
         let mut from = 0;
-        while from < rows.times.len() {
+        while from < rows.times.len() && !self.ending.ended() {
             let (start, end) = match self.current {
                 Some(bucket) => bucket,
                 None => self.buckets.window(rows.times[from]),
@@ -260,19 +321,66 @@ impl GroupReducer {
 
     fn close(&mut self) -> Result<(), QueryError> {
         if let Some((start, _)) = self.current.take() {
+            let before = self.out.times.len();
             self.reducer.finish(start, &mut self.out)?;
+            self.ending.bucket(self.out.times.len() > before);
         }
         Ok(())
     }
 
-    /// The values of all buckets.
-    pub fn finish(mut self) -> Result<Series, QueryError> {
+    /// The values of all buckets, and what counts for the next group.
+    pub fn finish(mut self) -> Result<(Series, Ending), QueryError> {
         self.close()?;
-        Ok(self.out.finish())
+        Ok((self.out.finish(), self.ending))
     }
 }
 
 /// The values of the companion columns at a row.
 pub(crate) fn aux_values(rows: &Rows<'_>, row: usize) -> Vec<Value> {
     rows.aux.iter().map(|column| column.value(row)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds buckets with (`v`) and without (`-`) a value, groups apart by a blank, and
+    /// counts how many are looked at.
+    fn seen(mut ending: Ending, buckets: &str) -> usize {
+        let mut seen = 0;
+        for group in buckets.split(' ') {
+            ending.group();
+            for bucket in group.chars() {
+                if ending.ended() {
+                    return seen;
+                }
+                ending.bucket(bucket == 'v');
+                seen += 1;
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn rows_end_at_an_empty_bucket_that_follows_no_value() {
+        let rows = || Ending::AfterRows { pending: false };
+        assert_eq!(seen(rows(), "vvv"), 3);
+        assert_eq!(seen(rows(), "-v"), 1);
+        assert_eq!(seen(rows(), "v-v--v"), 5);
+        assert_eq!(seen(rows(), "v- -v"), 3);
+        assert_eq!(seen(Ending::Never, "-- -v"), 4);
+    }
+
+    #[test]
+    fn filled_buckets_end_only_before_a_first_value() {
+        let filled = || Ending::Filled {
+            begun: false,
+            in_group: false,
+            empty: 0,
+        };
+        assert_eq!(seen(filled(), "-vv"), 1);
+        assert_eq!(seen(filled(), "v---v"), 5);
+        assert_eq!(seen(filled(), "v-- -v v"), 6);
+        assert_eq!(seen(filled(), "v --v"), 3);
+    }
 }

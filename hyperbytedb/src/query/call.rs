@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::BooleanArray;
 use influxql::ast::{DataType, Fill};
 
-use super::aggregate::Function;
+use super::aggregate::{Ending, Function};
 use super::budget::Budget;
 use super::column::Column;
 use super::error::QueryError;
@@ -207,6 +207,7 @@ pub struct Grouping {
     pub dimensions: Vec<String>,
     pub ascending: bool,
     pub interval: Option<influxql::Interval>,
+    pub ending: Ending,
 }
 
 /// Reads the sources and computes all leaves, group by group.

@@ -129,6 +129,14 @@ fn simplify(expr: &Expr, info: &TableInfo) -> Result<Expr, QueryError> {
                 .map(|arg| simplify(arg, info))
                 .collect::<Result<_, _>>()?,
         },
+        Expr::Binary {
+            op: op @ (BinaryOp::Eq | BinaryOp::NotEq),
+            lhs,
+            rhs,
+        } if is_tag(lhs) && is_tag(rhs) => {
+            let (lhs, rhs) = (simplify(lhs, info)?, simplify(rhs, info)?);
+            equal_tags(*op, lhs, rhs)
+        }
         Expr::Binary { op, lhs, rhs } => {
             let (lhs, rhs) = (simplify(lhs, info)?, simplify(rhs, info)?);
             match op {
@@ -138,6 +146,38 @@ fn simplify(expr: &Expr, info: &TableInfo) -> Result<Expr, QueryError> {
         }
         other => other.clone(),
     })
+}
+
+/// Whether an expression names a tag, or what nobody has.
+fn is_tag(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::VarRef {
+            cast: Some(DataType::Tag) | None,
+            ..
+        }
+    )
+}
+
+/// Two tags are equal only where both are there.
+fn equal_tags(op: BinaryOp, lhs: Expr, rhs: Expr) -> Expr {
+    let binary = |op, lhs: &Expr, rhs: Expr| Expr::Binary {
+        op,
+        lhs: Box::new(lhs.clone()),
+        rhs: Box::new(rhs),
+    };
+    let negative = op == BinaryOp::NotEq;
+    if matches!(lhs, Expr::String(_)) || matches!(rhs, Expr::String(_)) {
+        return Expr::Boolean(negative);
+    }
+    let (presence, join) = if negative {
+        (BinaryOp::Eq, BinaryOp::Or)
+    } else {
+        (BinaryOp::NotEq, BinaryOp::And)
+    };
+    let there = binary(presence, &lhs, Expr::String(String::new()));
+    let both = binary(join, &binary(op, &lhs, rhs), there);
+    Expr::Paren(Box::new(both))
 }
 
 fn connect(op: BinaryOp, lhs: Expr, rhs: Expr) -> Expr {
@@ -184,6 +224,32 @@ fn compare(op: BinaryOp, lhs: Expr, rhs: Expr) -> Result<Expr, QueryError> {
         return Ok(Expr::Boolean(constant.evaluate_mask(&[], 1).value(0)));
     }
     Ok(joined)
+}
+
+/// What of a table's condition speaks of tags alone: every row that passes the
+/// condition has tags that fulfil it. `None` when tags decide nothing.
+#[must_use]
+pub fn of_tags(condition: &Expr) -> Option<Expr> {
+    let is_field =
+        |expr: &Expr| matches!(expr, Expr::VarRef { cast, .. } if *cast != Some(DataType::Tag));
+    match condition {
+        Expr::Paren(inner) => of_tags(inner),
+        Expr::Binary {
+            op: op @ (BinaryOp::And | BinaryOp::Or),
+            lhs,
+            rhs,
+        } => match (of_tags(lhs), of_tags(rhs)) {
+            (Some(lhs), Some(rhs)) => Some(Expr::Paren(Box::new(Expr::Binary {
+                op: *op,
+                lhs: Box::new(lhs),
+                rhs: Box::new(rhs),
+            }))),
+            (Some(one), None) | (None, Some(one)) if *op == BinaryOp::And => Some(one),
+            _ => None,
+        },
+        other if other.any(is_field) => None,
+        other => Some(other.clone()),
+    }
 }
 
 /// A condition over columns that are at hand, for readers without an engine and for

@@ -20,6 +20,7 @@ pub mod output;
 pub mod plan;
 pub mod scan;
 pub mod service;
+pub mod shard;
 pub mod show;
 pub mod value;
 

@@ -64,6 +64,8 @@ pub enum Source {
 pub struct Table {
     pub name: TableName,
     pub info: TableInfo,
+    /// Nanoseconds that a shard group of the policy spans.
+    pub shard_duration_ns: i64,
 }
 
 /// Resolves a `SELECT`.

@@ -2,12 +2,14 @@
 
 mod merge;
 mod raw;
+mod slimit;
 mod subquery;
 
 use std::sync::Arc;
 
 use influxql::ast::{DataType, Expr, Fill};
 
+use super::aggregate::Ending;
 use super::budget::Budget;
 use super::call::{Grouping, Node, Series, evaluate_leaves};
 use super::column::Column;
@@ -18,7 +20,7 @@ use super::fill::default_nulls;
 use super::functions::{Builder, is_selector, result_type};
 use super::output::{Chunks, SeriesChunk, SeriesKey};
 use super::plan::{Select, is_series_call};
-use super::rows::{Block, Blocks, GroupKey};
+use super::rows::{Block, Blocks};
 use super::scan::{Reader, TimeBounds};
 use super::source::{Engine, Want};
 use super::window::MAX_TIME;
@@ -55,7 +57,7 @@ pub fn outermost<'a>(
         fill: select.fill,
     };
     let blocks = run(select, &run_as, &engine)?;
-    let blocks = limit_groups(blocks, select.slimit, select.soffset, select.ascending);
+    let blocks = slimit::limit_groups(select, &run_as, blocks, &engine)?;
     let dimensions = select.dimensions.clone();
     let columns = Arc::clone(columns);
     let mut last: Option<Arc<SeriesKey>> = None;
@@ -270,6 +272,7 @@ fn functions<'a>(
         dimensions: run.dimensions.clone(),
         ascending: run.ascending,
         interval: run.interval,
+        ending: ending(&calls, run),
     };
     let groups = evaluate_leaves(select, &builder.leaves, &aux, &grouping, engine)?;
     let finish = Finish {
@@ -293,6 +296,24 @@ fn functions<'a>(
         });
         block.transpose()
     })))
+}
+
+/// Only `percentile()` gives no value for a bucket with rows.
+fn ending(calls: &[Expr], run: &Run) -> Ending {
+    match calls {
+        [Expr::Call { name, .. }] if name == "percentile" => {
+            if run.interval.is_none() || run.fill == Fill::None {
+                Ending::AfterRows { pending: false }
+            } else {
+                Ending::Filled {
+                    begun: false,
+                    in_group: false,
+                    empty: 0,
+                }
+            }
+        }
+        _ => Ending::Never,
+    }
 }
 
 /// `top(field, tag, n)` needs its tags even where they are not put out.
@@ -357,45 +378,6 @@ impl Finish {
         };
         series.slice(offset, limit)
     }
-}
-
-/// SLIMIT and SOFFSET: some of the groups of each measurement, counted in rising
-/// order whatever the order of the result is.
-fn limit_groups(blocks: Blocks<'_>, slimit: u64, soffset: u64, ascending: bool) -> Blocks<'_> {
-    if slimit == 0 && soffset == 0 {
-        return blocks;
-    }
-    if ascending {
-        return first_groups(blocks, slimit, soffset);
-    }
-    let mut source = Some(blocks);
-    let mut rest = Vec::new().into_iter();
-    Box::new(std::iter::from_fn(move || {
-        if let Some(blocks) = source.take() {
-            let mut all: Vec<_> = blocks.collect();
-            all.reverse();
-            let mut kept: Vec<_> =
-                first_groups(Box::new(all.into_iter()), slimit, soffset).collect();
-            kept.reverse();
-            rest = kept.into_iter();
-        }
-        rest.next()
-    }))
-}
-
-fn first_groups(blocks: Blocks<'_>, slimit: u64, soffset: u64) -> Blocks<'_> {
-    let mut last: Option<Arc<GroupKey>> = None;
-    let mut count = 0_u64;
-    Box::new(blocks.filter(move |block| {
-        let Ok(block) = block else { return true };
-        if last.as_ref() != Some(&block.key) {
-            let same_name = last.as_ref().is_some_and(|key| key.name == block.key.name);
-            count = if same_name { count + 1 } else { 1 };
-            last = Some(Arc::clone(&block.key));
-        }
-        // SOFFSET without SLIMIT leaves nothing, as in InfluxDB.
-        count > soffset && count - soffset <= slimit
-    }))
 }
 
 /// The range that both allow; buckets without an upper bound end now.

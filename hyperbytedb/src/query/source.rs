@@ -49,6 +49,9 @@ pub struct Request {
     /// Whether rows must be in order of time within their group, whatever a
     /// subquery makes of it.
     pub by_time: bool,
+    /// Places of wants whose values end, for all groups, at the first one of a subquery
+    /// that lies outside of `time`.
+    pub within: Vec<usize>,
 }
 
 /// The rows of all sources of a statement, its condition applied.
@@ -134,7 +137,8 @@ fn table_rows<'a>(
     Box::new(tables.into_iter().flat_map(open))
 }
 
-/// The field as it can be read from a table for a wanted type.
+/// The field as it can be read from a table for a wanted type. What comes may have to be
+/// cast: floats are read as such.
 pub fn readable(table: &Table, name: &str, wanted: DataType) -> Option<FieldRef> {
     let (_, own) = table.info.fields.iter().find(|(field, _)| field == name)?;
     let numeric = |t| matches!(t, DataType::Float | DataType::Integer | DataType::Unsigned);
@@ -142,6 +146,7 @@ pub fn readable(table: &Table, name: &str, wanted: DataType) -> Option<FieldRef>
     let field_type = match wanted {
         DataType::AnyField => *own,
         _ if own_type == wanted => *own,
+        DataType::Integer | DataType::Unsigned if own_type == DataType::Float => *own,
         DataType::Float if numeric(own_type) => FieldType::Float,
         DataType::Integer if numeric(own_type) => FieldType::Integer,
         DataType::Unsigned if numeric(own_type) => FieldType::Unsigned,
@@ -226,7 +231,15 @@ fn one_table<'a>(
                 Origin::Scanned(place) if *data_type == Some(DataType::Tag) => {
                     block.columns.get(*place).map(without_empty)
                 }
-                Origin::Scanned(place) => block.columns.get(*place).cloned(),
+                Origin::Scanned(place) => {
+                    block
+                        .columns
+                        .get(*place)
+                        .map(|column| match (column, data_type) {
+                            (Column::Float(_), Some(wanted)) => column.cast(*wanted),
+                            _ => column.clone(),
+                        })
+                }
                 Origin::Dimension(place) => block.key.values.get(*place).map(|value| {
                     if value.is_empty() {
                         return Column::nulls(*data_type, block.len());

@@ -91,7 +91,8 @@ impl Transform {
             Transform::Elapsed { unit } => elapsed(&series, *unit),
             Transform::Integral { unit } => {
                 let points: Vec<(i64, f64)> = floats(&series).collect();
-                of_floats(integral::integral(&points, *unit, buckets))
+                let is_float = matches!(series.values, Column::Float(_));
+                of_floats(integral::integral(&points, is_float, *unit, buckets))
             }
             Transform::Average(average) => of_floats(average.apply(floats(&series))),
             Transform::HoltWinters {

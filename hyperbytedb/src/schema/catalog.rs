@@ -8,15 +8,12 @@ use storage::{Engine, Table, TableName as StoredName, decode_key};
 
 use crate::query::catalog::{Catalog, PolicyInfo, TableInfo, Tags};
 use crate::query::scan::{TableName, TimeBounds};
+use crate::query::shard::{WEEK_NS, shard_range};
 
 /// A [`Catalog`] over the storage engine.
 pub struct EngineCatalog {
     engine: Arc<Engine>,
 }
-
-/// Monday, 1969-12-29: where InfluxDB's shard groups are aligned (Go's zero time is a
-/// Monday, too, and this is a whole number of weeks after it).
-const SHARD_EPOCH_NS: i64 = -3 * 86_400_000_000_000;
 
 impl EngineCatalog {
     #[must_use]
@@ -54,19 +51,9 @@ impl EngineCatalog {
         self.engine.with_schema(|schema| {
             let database = schema.databases.get(&name.database);
             let policy = database.and_then(|database| database.policy(Some(&name.policy)).ok());
-            policy.map_or(7 * 86_400_000_000_000, |policy| policy.shard_duration_ns)
+            policy.map_or(WEEK_NS, |policy| policy.shard_duration_ns)
         })
     }
-}
-
-/// The shard groups that a time lies in, as a range without gaps.
-fn aligned(time: i64, duration: i64) -> (i64, i64) {
-    let shifted = time.saturating_sub(SHARD_EPOCH_NS);
-    let start = shifted
-        .div_euclid(duration)
-        .saturating_mul(duration)
-        .saturating_add(SHARD_EPOCH_NS);
-    (start, start.saturating_add(duration - 1))
 }
 
 impl Catalog for EngineCatalog {
@@ -123,7 +110,7 @@ impl Catalog for EngineCatalog {
             return Vec::new();
         };
         let duration = self.shard_duration(name);
-        let (from, to) = (aligned(time.min, duration).0, aligned(time.max, duration).1);
+        let TimeBounds { min: from, max: to } = shard_range(time, duration);
         let inner = table.read();
         let mut present: BTreeMap<String, FieldType> = BTreeMap::new();
         let mut add = |name: &str, field_type: FieldType| {
@@ -173,22 +160,5 @@ impl Catalog for EngineCatalog {
                 return;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shard_groups_begin_on_mondays() {
-        const DAY: i64 = 86_400_000_000_000;
-        // 2024-01-03 is a Wednesday.
-        let wednesday = 19_725 * DAY;
-        assert_eq!(
-            aligned(wednesday, 7 * DAY),
-            (19_723 * DAY, 19_730 * DAY - 1)
-        );
-        assert_eq!(aligned(-1, DAY), (-DAY, -1));
     }
 }

@@ -163,7 +163,7 @@ fn mode<E: Element>(sorted: &[Entry<E::Item>]) -> Value {
     E::value(best.2)
 }
 
-/// Each value once, in the order of its first appearance.
+/// Each value once, in the order of time of the row in which it was seen first.
 pub(super) struct Distinct<E: Element> {
     seen: HashMap<E::Key, (i64, E::Item)>,
     held: usize,
@@ -200,13 +200,15 @@ impl<E: Element> Reducer for Distinct<E> {
         Ok(())
     }
 
-    fn finish(&mut self, _start: i64, out: &mut SeriesBuilder) -> Result<(), QueryError> {
+    fn finish(&mut self, start: i64, out: &mut SeriesBuilder) -> Result<(), QueryError> {
         let mut values: Vec<(i64, E::Item)> =
             std::mem::take(&mut self.seen).into_values().collect();
         self.budget.release(std::mem::take(&mut self.held));
         values.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| E::compare_items(&a.1, &b.1)));
-        for (time, item) in &values {
-            out.push(*time, &E::value(item), &[]);
+        // They all have the time of the bucket: its values rise in time even where the
+        // statement's order is falling.
+        for (_, item) in &values {
+            out.push(start, &E::value(item), &[]);
         }
         Ok(())
     }

@@ -11,14 +11,14 @@ use crate::query::error::QueryError;
 use crate::query::filter::{Filter, for_table};
 use crate::query::plan::{Select, Source, Table};
 use crate::query::rows::{Block, Peeked};
-use crate::query::scan::{Aggregate, AggregateFunction, Output, Scan};
+use crate::query::scan::{Aggregate, AggregateFunction, FieldType, Output, Scan};
 use crate::query::source::{Engine, readable, scanned, tables_by_name};
 use crate::query::value::Value;
 use crate::query::window::MIN_TIME;
 
 /// Whether a reader can compute a leaf over the sources of a statement: no
-/// subqueries, no measurement that several tables make up, and buckets that no
-/// clock change moves.
+/// subqueries, no measurement that several tables make up, no values that are cast
+/// after they are read, and buckets that no clock change moves.
 pub(super) fn is_pushable(select: &Select, leaf: &Leaf) -> bool {
     let tables_only = select
         .sources
@@ -26,8 +26,16 @@ pub(super) fn is_pushable(select: &Select, leaf: &Leaf) -> bool {
         .all(|source| matches!(source, Source::Table(_)));
     let field = !matches!(leaf.input.data_type, None | Some(DataType::Tag));
     let known = !functions(&leaf.function).is_empty();
+    let truncated = |source: &Source| match (source, leaf.input.data_type) {
+        (Source::Table(table), Some(wanted @ (DataType::Integer | DataType::Unsigned))) => {
+            readable(table, &leaf.input.name, wanted)
+                .is_some_and(|field| field.field_type == FieldType::Float)
+        }
+        _ => false,
+    };
     tables_only
         && field
+        && !select.sources.iter().any(truncated)
         && known
         && leaf.buckets.as_scan_window().is_some()
         && tables_by_name(select, true)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use influxql::ast::DataType;
 
 use super::{Group, Grouping, Groups, Leaf, Series};
-use crate::query::aggregate::{Function, GroupReducer};
+use crate::query::aggregate::{Ending, Function, GroupReducer};
 use crate::query::budget::Budget;
 use crate::query::column::Column;
 use crate::query::error::QueryError;
@@ -35,6 +35,11 @@ pub(super) fn groups<'a>(
         .iter()
         .map(|leaf| ((*leaf).clone(), place_of(&leaf.input)))
         .collect();
+    let drivers = inputs
+        .iter()
+        .filter(|(leaf, _)| leaf.function != Function::Rows)
+        .map(|(_, place)| *place)
+        .collect();
     let aux: Vec<usize> = aux.iter().map(place_of).collect();
     let Some(first) = leaves.first() else {
         return Ok(Box::new(std::iter::empty()));
@@ -47,12 +52,17 @@ pub(super) fn groups<'a>(
         limit: None,
         interval: grouping.interval,
         by_time: true,
+        within: match first.buckets.every {
+            0 => drivers,
+            _ => Vec::new(),
+        },
     };
     let mut input = Peeked::new(rows(select, &request, engine)?);
     let budget = engine.budget.clone();
     let ascending = grouping.ascending;
+    let mut endings = vec![grouping.ending.clone(); inputs.len()];
     Ok(Box::new(std::iter::from_fn(move || {
-        next_group(&mut input, &inputs, &aux, ascending, &budget).transpose()
+        next_group(&mut input, &inputs, &aux, &mut endings, ascending, &budget).transpose()
     })))
 }
 
@@ -61,13 +71,15 @@ fn next_group(
     input: &mut Peeked<'_>,
     inputs: &[(Leaf, usize)],
     aux: &[usize],
+    endings: &mut [Ending],
     ascending: bool,
     budget: &Budget,
 ) -> Result<Option<Group>, QueryError> {
     while let Some(key) = input.key()? {
         let mut states: Vec<State> = inputs
             .iter()
-            .map(|(leaf, place)| State::new(leaf, *place, aux, budget))
+            .zip(&*endings)
+            .map(|((leaf, place), ending)| State::new(leaf, *place, aux, ending, budget))
             .collect();
         while let Some(block) = input.take_of(&key)? {
             budget.check()?;
@@ -77,7 +89,8 @@ fn next_group(
         }
         let leaves = states
             .into_iter()
-            .map(|state| state.finish()?.sorted(ascending))
+            .zip(&mut *endings)
+            .map(|(state, ending)| state.finish(ending)?.sorted(ascending))
             .collect::<Result<Vec<_>, _>>()?;
         if leaves.iter().any(|series| !series.times.is_empty()) {
             return Ok(Some(Group {
@@ -106,7 +119,7 @@ struct Keep {
 }
 
 impl State {
-    fn new(leaf: &Leaf, place: usize, aux: &[usize], budget: &Budget) -> State {
+    fn new(leaf: &Leaf, place: usize, aux: &[usize], ending: &Ending, budget: &Budget) -> State {
         let data_type = leaf.input.data_type;
         if leaf.function == Function::Rows {
             return State::Keep(Keep {
@@ -124,6 +137,7 @@ impl State {
             leaf.buckets,
             place,
             aux.to_vec(),
+            ending.clone(),
             budget,
         )))
     }
@@ -145,9 +159,13 @@ impl State {
         }
     }
 
-    fn finish(self) -> Result<Series, QueryError> {
+    fn finish(self, ending: &mut Ending) -> Result<Series, QueryError> {
         match self {
-            State::Reduce(reducer) => reducer.finish(),
+            State::Reduce(reducer) => {
+                let (series, after) = reducer.finish()?;
+                *ending = after;
+                Ok(series)
+            }
             State::Keep(keep) => {
                 let mut values = Column::concat(&keep.values)?;
                 if values.data_type().is_none() {

@@ -32,11 +32,38 @@ fn push(expr: &Expr, layout: &Layout, out: &mut String) -> Result<(), QueryError
         Expr::Boolean(flag) => out.push_str(if *flag { "true" } else { "false" }),
         Expr::Paren(inner) => push(inner, layout, out)?,
         Expr::Binary { op, lhs, rhs } => push_binary(*op, lhs, rhs, layout, out)?,
+        Expr::Call { name, args } => {
+            let args: Vec<String> = args
+                .iter()
+                .map(|arg| to_sql(arg, layout))
+                .collect::<Result<_, _>>()?;
+            let call = call_sql(name, &args)
+                .ok_or_else(|| QueryError::Invalid(format!("invalid condition: {expr}")))?;
+            out.push_str(&call);
+        }
         other => {
             return Err(QueryError::Invalid(format!("invalid condition: {other}")));
         }
     }
     Ok(())
+}
+
+/// A function of one row.
+fn call_sql(name: &str, args: &[String]) -> Option<String> {
+    Some(match (name, args) {
+        (
+            "sin" | "cos" | "tan" | "asin" | "acos" | "atan" | "exp" | "log2" | "log10" | "sqrt"
+            | "floor" | "ceil",
+            [x],
+        ) => format!("{name}({x})"),
+        ("abs", [x]) => format!("if(({x}) < 0, -({x}), {x})"),
+        ("ln", [x]) => format!("log({x})"),
+        // Half away from zero, as Go rounds.
+        ("round", [x]) => format!("if(({x}) < 0, ceil(({x}) - 0.5), floor(({x}) + 0.5))"),
+        ("atan2" | "pow", [x, y]) => format!("{name}({x}, {y})"),
+        ("log", [x, base]) => format!("(log({x}) / log({base}))"),
+        _ => return None,
+    })
 }
 
 fn push_reference(

@@ -96,14 +96,14 @@ fn outside_windows(view: &ReadView) -> String {
     let at = |time: i64| format!("fromUnixTimestamp64Nano(toInt64({time}), 'UTC')");
     let mut parts = Vec::new();
     if view.files.iter().any(|file| file.min_time < view.time.0) {
-        parts.push(format!("time >= {}", at(view.time.0)));
+        parts.push(format!("s.time >= {}", at(view.time.0)));
     }
     if view.files.iter().any(|file| file.max_time > view.time.1) {
-        parts.push(format!("time <= {}", at(view.time.1)));
+        parts.push(format!("s.time <= {}", at(view.time.1)));
     }
     for (from, to) in &view.windows {
         parts.push(format!(
-            "NOT (time >= {} AND time <= {})",
+            "NOT (s.time >= {} AND s.time <= {})",
             at(*from),
             at(*to)
         ));
@@ -121,7 +121,8 @@ fn covered(view: &ReadView, min: i64, max: i64) -> bool {
 }
 
 fn select_files(view: &ReadView, layout: &Layout, files: &[&FileEntry]) -> String {
-    let mut columns = vec!["toUnixTimestamp64Nano(time) AS t".to_string()];
+    // With the table's name before it a column is never taken for one of the short names.
+    let mut columns = vec!["toUnixTimestamp64Nano(s.time) AS t".to_string()];
     let mut structure = vec!["`time` DateTime64(9, \'UTC\')".to_string()];
     for (at, key) in layout.tags.iter().enumerate() {
         let known =
@@ -129,7 +130,7 @@ fn select_files(view: &ReadView, layout: &Layout, files: &[&FileEntry]) -> Strin
         if known {
             let name = identifier(&tag_column(key));
             structure.push(format!("{name} LowCardinality(String)"));
-            columns.push(format!("{name} AS g{at}"));
+            columns.push(format!("s.{name} AS g{at}"));
         } else {
             columns.push(format!("toLowCardinality('') AS g{at}"));
         }
@@ -156,7 +157,7 @@ fn select_files(view: &ReadView, layout: &Layout, files: &[&FileEntry]) -> Strin
         view.root().to_string_lossy().trim_end_matches('/')
     );
     format!(
-        "SELECT {} FROM file({}, Parquet, {}) WHERE {}",
+        "SELECT {} FROM file({}, Parquet, {}) AS s WHERE {}",
         columns.join(", "),
         literal(&path),
         literal(&structure.join(", ")),
@@ -169,7 +170,7 @@ fn field_sql(field: &FieldColumn) -> String {
         .columns
         .iter()
         .map(|(_, physical, column_type)| {
-            let name = identifier(physical);
+            let name = format!("s.{}", identifier(physical));
             if *column_type == field.field_type {
                 name
             } else {

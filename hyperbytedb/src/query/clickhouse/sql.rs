@@ -178,7 +178,8 @@ fn bucket_sql(window: Window, min_time: i64) -> String {
     if min_time >= offset {
         format!("t - (t - {offset}) % {every}")
     } else {
-        format!("t - positiveModulo(t - {offset}, {every})")
+        // Not positiveModulo: that of a negative multiple is `every`, not 0.
+        format!("t - ((t - {offset}) % toInt64({every}) + {every}) % toInt64({every})")
     }
 }
 

@@ -100,8 +100,7 @@ fn math_type(function: MathFunction, name: &str, args: &[Option<DataType>]) -> T
         )))
     };
     let first = args.first().copied().flatten();
-    let floats_only = matches!(function, MathFunction::Asin | MathFunction::Acos);
-    if !number(first) || (floats_only && !matches!(first, Some(DataType::Float) | None)) {
+    if !number(first) {
         return argument("first", first);
     }
     if matches!(function, MathFunction::Atan2 | MathFunction::Pow) {

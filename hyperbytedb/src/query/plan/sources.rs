@@ -8,6 +8,7 @@ use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
 use crate::query::expression::compile_regex;
 use crate::query::scan::TableName;
+use crate::query::shard::WEEK_NS;
 
 impl Planner<'_> {
     pub(super) fn sources(&self, sources: &[AstSource]) -> Result<Vec<Source>, QueryError> {
@@ -33,7 +34,10 @@ impl Planner<'_> {
     fn table(&self, name: TableName) -> Option<Table> {
         let info = self.catalog.table(&name)?;
         let fields = self.catalog.fields_in(&name, self.time);
+        let policies = self.catalog.policies(&name.database).unwrap_or_default();
+        let policy = policies.iter().find(|policy| policy.name == name.policy);
         Some(Table {
+            shard_duration_ns: policy.map_or(WEEK_NS, |policy| policy.shard_duration_ns),
             name,
             info: TableInfo {
                 fields,

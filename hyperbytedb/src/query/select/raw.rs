@@ -50,6 +50,7 @@ pub(super) fn rows<'a>(
         limit: most.filter(|_| tables_only),
         interval: run.interval,
         by_time: false,
+        within: Vec::new(),
     };
     let input = source::rows(select, &request, engine)?;
     let mut limit = Limit::new(select.limit, select.offset);

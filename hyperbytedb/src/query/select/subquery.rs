@@ -51,10 +51,16 @@ pub(crate) fn subquery_rows<'a>(
     let blocks = filtered(blocks, inner, condition, &dimensions)?;
     let mapped = mapped(blocks, inner, request, &dimensions);
     if dimensions == request.dimensions {
-        return Ok(mapped);
+        return Ok(within(mapped, request));
     }
     let filled = !raw && run_as.interval.is_some() && !matches!(run_as.fill, Fill::None);
-    regrouped(
+    // Filled series come one after the other, others bucket by bucket.
+    let mapped = if filled {
+        within(mapped, request)
+    } else {
+        mapped
+    };
+    let rows = regrouped(
         mapped,
         &Regrouping {
             inner: dimensions,
@@ -63,7 +69,8 @@ pub(crate) fn subquery_rows<'a>(
             by_series: filled && !request.by_time,
         },
         engine,
-    )
+    )?;
+    Ok(if filled { rows } else { within(rows, request) })
 }
 
 fn tag_column(block: &Block, place: usize) -> Column {
@@ -166,6 +173,38 @@ fn mapped<'a>(
             })
             .collect();
         Ok(Block { columns, ..block })
+    }))
+}
+
+/// Ends values where InfluxDB's aggregates without buckets end them: at the first one
+/// outside of their range. The first bucket of an inner statement often is that.
+fn within<'a>(blocks: Blocks<'a>, request: &Request) -> Blocks<'a> {
+    if request.within.is_empty() {
+        return blocks;
+    }
+    let time = request.time;
+    let mut ended: Vec<(usize, bool)> = request.within.iter().map(|p| (*p, false)).collect();
+    Box::new(blocks.map(move |block| {
+        let mut block = block?;
+        let outside = |row: &usize| !(time.min..=time.max).contains(&block.times[*row]);
+        let first = (0..block.len()).find(outside);
+        for (place, ended) in &mut ended {
+            let Some(column) = block.columns.get(*place) else {
+                continue;
+            };
+            let len = column.len();
+            let end = match first {
+                _ if *ended => Some(0),
+                Some(from) => (from..len).find(|row| outside(row) && !column.is_null(*row)),
+                None => None,
+            };
+            if let Some(end) = end {
+                *ended = true;
+                let nulls = Column::nulls(column.data_type(), len - end);
+                block.columns[*place] = Column::concat(&[column.slice(0, end), nulls])?;
+            }
+        }
+        Ok(block)
     }))
 }
 
