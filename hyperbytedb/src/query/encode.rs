@@ -86,6 +86,9 @@ pub trait Encode: Send {
         messages: &[Message],
         out: &mut Vec<u8>,
     );
+    /// The statement that has begun is answered in one document, whatever
+    /// [`Options::chunk_rows`] says: InfluxDB divides the rows of a `SELECT` only.
+    fn keep_whole(&mut self) {}
     /// Some rows.
     fn chunk(&mut self, chunk: &SeriesChunk, out: &mut Vec<u8>);
     /// The statement's result is complete, or failed with a text.

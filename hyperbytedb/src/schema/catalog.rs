@@ -60,7 +60,7 @@ impl EngineCatalog {
 }
 
 /// The shard groups that a time lies in, as a range without gaps.
-fn aligned(time: i64, duration: i64) -> (i64, i64) {
+pub(super) fn aligned(time: i64, duration: i64) -> (i64, i64) {
     let shifted = time.saturating_sub(SHARD_EPOCH_NS);
     let start = shifted
         .div_euclid(duration)
