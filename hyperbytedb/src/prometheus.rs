@@ -2,6 +2,7 @@
 //! metric's name as measurement, its value as the field `value`, labels as tags.
 
 mod messages;
+mod protobuf;
 mod read;
 mod write;
 
@@ -26,9 +27,9 @@ pub enum PrometheusError {
     #[error("the body is larger than {PLAIN_BYTES_MAX} bytes")]
     TooLarge,
     #[error("proto: {0}")]
-    Protobuf(String),
+    Protobuf(#[from] protobuf::WireError),
     #[error("unknown match type {0}")]
-    Matcher(i32),
+    Matcher(i64),
     #[error("{0}")]
     Query(#[from] QueryError),
 }
@@ -37,7 +38,7 @@ pub enum PrometheusError {
 ///
 /// # Errors
 /// When it is no Snappy block, or not that message.
-pub fn decode<M: prost::Message + Default>(body: &[u8]) -> Result<M, PrometheusError> {
+pub fn decode<M: messages::Decode>(body: &[u8]) -> Result<M, PrometheusError> {
     let length = snap::raw::decompress_len(body).map_err(|_| PrometheusError::Snappy)?;
     if length > PLAIN_BYTES_MAX {
         return Err(PrometheusError::TooLarge);
@@ -45,16 +46,16 @@ pub fn decode<M: prost::Message + Default>(body: &[u8]) -> Result<M, PrometheusE
     let plain = snap::raw::Decoder::new()
         .decompress_vec(body)
         .map_err(|_| PrometheusError::Snappy)?;
-    M::decode(plain.as_slice()).map_err(|error| PrometheusError::Protobuf(error.to_string()))
+    Ok(M::decode(&plain)?)
 }
 
-/// Packs a message.
+/// Packs an answer.
 ///
 /// # Errors
 /// When it is larger than Snappy takes.
-pub fn encode<M: prost::Message>(message: &M) -> Result<Vec<u8>, PrometheusError> {
+pub fn encode(response: &ReadResponse) -> Result<Vec<u8>, PrometheusError> {
     snap::raw::Encoder::new()
-        .compress_vec(&message.encode_to_vec())
+        .compress_vec(&response.encode())
         .map_err(|_| PrometheusError::TooLarge)
 }
 

@@ -101,8 +101,7 @@ fn select_of(
         time(BinaryOp::LtEq, query.end_timestamp_ms),
     ];
     for matcher in &query.matchers {
-        let kind = MatchType::try_from(matcher.kind)
-            .map_err(|_| PrometheusError::Matcher(matcher.kind))?;
+        let kind = MatchType::of(matcher.kind).ok_or(PrometheusError::Matcher(matcher.kind))?;
         match (matcher.name.as_str(), kind) {
             (NAME_LABEL, MatchType::Equal) => name = MeasurementName::Name(matcher.value.clone()),
             (NAME_LABEL, MatchType::Regex) => name = MeasurementName::Regex(whole(&matcher.value)),
@@ -173,7 +172,7 @@ mod tests {
 
     #[test]
     fn matchers_become_a_condition() {
-        let matcher = |kind: i32, name: &str, value: &str| LabelMatcher {
+        let matcher = |kind: i64, name: &str, value: &str| LabelMatcher {
             kind,
             name: name.to_string(),
             value: value.to_string(),

@@ -19,7 +19,6 @@ use crate::meta::Meta;
 use crate::object::LocalStore;
 use crate::parquet::read::FooterCache;
 use crate::prepare::{Dropped, Origin, drop_conflicts, drop_expired, rows_of};
-use crate::records::{self, ContinuousQuery, Subscription, User};
 use crate::recovery::{by_measurement, recover};
 use crate::rows::Rows;
 use crate::schema::{Policy, PolicyChange, Schema};
@@ -57,7 +56,7 @@ pub struct WriteReport {
 
 /// The storage engine. Dropping it stops its threads; what is acknowledged is in the log.
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     commits: Option<Sender<Commit>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -398,56 +397,6 @@ impl Engine {
     /// When a regular expression is invalid or the catalog cannot be written.
     pub fn delete(&self, request: &DeleteRequest<'_>) -> Result<()> {
         ddl::delete(&self.shared, request)
-    }
-
-    /// # Errors
-    /// When the database does not exist, or has another query of that name.
-    pub fn create_continuous_query(&self, database: &str, query: ContinuousQuery) -> Result<()> {
-        records::create_continuous_query(&self.shared, database, query)
-    }
-
-    /// One that does not exist is no error.
-    ///
-    /// # Errors
-    /// When the catalog cannot be written.
-    pub fn drop_continuous_query(&self, database: &str, name: &str) -> Result<()> {
-        records::drop_continuous_query(&self.shared, database, name)
-    }
-
-    /// # Errors
-    /// When database or policy do not exist, or the policy has one of that name.
-    pub fn create_subscription(&self, database: &str, subscription: Subscription) -> Result<()> {
-        records::create_subscription(&self.shared, database, subscription)
-    }
-
-    /// # Errors
-    /// When it does not exist.
-    pub fn drop_subscription(&self, database: &str, policy: &str, name: &str) -> Result<()> {
-        records::drop_subscription(&self.shared, database, policy, name)
-    }
-
-    /// # Errors
-    /// When there is a user of that name.
-    pub fn create_user(&self, name: &str, hash: String, admin: bool) -> Result<()> {
-        records::create_user(&self.shared, name, hash, admin)
-    }
-
-    /// # Errors
-    /// When there is no such user.
-    pub fn drop_user(&self, name: &str) -> Result<()> {
-        records::drop_user(&self.shared, name)
-    }
-
-    /// Changes a user's hash, admin right or privileges.
-    ///
-    /// # Errors
-    /// When there is no such user, or the error of `change`.
-    pub fn change_user(
-        &self,
-        name: &str,
-        change: impl FnOnce(&Schema, &mut User) -> Result<()>,
-    ) -> Result<()> {
-        records::change_user(&self.shared, name, change)
     }
 
     /// Where the log stands.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Version;
 use crate::ddl::save;
+use crate::engine::Engine;
 use crate::error::{Result, StorageError};
 use crate::meta::Changes;
 use crate::schema::Schema;
@@ -63,6 +64,58 @@ impl Privilege {
             (kept, revoked) if revoked != Privilege::All && kept != revoked => kept,
             _ => Privilege::None,
         }
+    }
+}
+
+impl Engine {
+    /// # Errors
+    /// When the database does not exist, or has another query of that name.
+    pub fn create_continuous_query(&self, database: &str, query: ContinuousQuery) -> Result<()> {
+        create_continuous_query(&self.shared, database, query)
+    }
+
+    /// One that does not exist is no error.
+    ///
+    /// # Errors
+    /// When the catalog cannot be written.
+    pub fn drop_continuous_query(&self, database: &str, name: &str) -> Result<()> {
+        drop_continuous_query(&self.shared, database, name)
+    }
+
+    /// # Errors
+    /// When database or policy do not exist, or the policy has one of that name.
+    pub fn create_subscription(&self, database: &str, subscription: Subscription) -> Result<()> {
+        create_subscription(&self.shared, database, subscription)
+    }
+
+    /// # Errors
+    /// When it does not exist.
+    pub fn drop_subscription(&self, database: &str, policy: &str, name: &str) -> Result<()> {
+        drop_subscription(&self.shared, database, policy, name)
+    }
+
+    /// # Errors
+    /// When there is a user of that name.
+    pub fn create_user(&self, name: &str, hash: String, admin: bool) -> Result<()> {
+        create_user(&self.shared, name, hash, admin)
+    }
+
+    /// # Errors
+    /// When there is no such user.
+    pub fn drop_user(&self, name: &str) -> Result<()> {
+        drop_user(&self.shared, name)
+    }
+
+    /// Changes a user's hash, admin right or privileges.
+    ///
+    /// # Errors
+    /// When there is no such user, or the error of `change`.
+    pub fn change_user(
+        &self,
+        name: &str,
+        change: impl FnOnce(&Schema, &mut User) -> Result<()>,
+    ) -> Result<()> {
+        change_user(&self.shared, name, change)
     }
 }
 
