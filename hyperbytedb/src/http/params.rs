@@ -292,6 +292,7 @@ fn wrong(found: char, place: &str) -> String {
         '\t' => "'\\t'".to_string(),
         '\r' => "'\\r'".to_string(),
         '\\' => "'\\\\'".to_string(),
+        control if control < ' ' => format!("'\\x{:02x}'", u32::from(control)),
         other => format!("'{other}'"),
     };
     format!("invalid character {shown} {place}")

@@ -87,7 +87,8 @@ pub trait Encode: Send {
         out: &mut Vec<u8>,
     );
     /// The statement that has begun is answered in one document, whatever
-    /// [`Options::chunk_rows`] says: InfluxDB divides the rows of a `SELECT` only.
+    /// [`Options::chunk_rows`] says: InfluxDB divides only the rows of a `SELECT`, and of
+    /// what it answers by one.
     fn keep_whole(&mut self) {}
     /// Some rows.
     fn chunk(&mut self, chunk: &SeriesChunk, out: &mut Vec<u8>);

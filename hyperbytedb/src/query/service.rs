@@ -1,5 +1,6 @@
 //! The query service: statements in, encoded results out, piece by piece.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -337,7 +338,9 @@ impl Run<'_> {
     ) -> Result<(), QueryError> {
         let service = self.service;
         context.check()?;
-        let messages = &self.messages(statement, context)?;
+        let completed = self.completed(statement, context)?;
+        let statement = completed.as_ref();
+        let messages = &self.messages(statement);
         let applied = schema::apply(statement, &service.engine, &service.shards, context)?;
         if applied == Applied::Done || service.kill(statement)? {
             self.begin(id, None, messages);
@@ -345,7 +348,7 @@ impl Run<'_> {
             return Ok(());
         }
         if let Some(tables) = service.show(statement)? {
-            self.answer(id, StatementOutput::Series(tables), messages);
+            self.answer(id, StatementOutput::Series(tables), messages, true);
             return Ok(());
         }
         let (catalog, reader) = (service.catalog.as_ref(), service.reader.as_ref());
@@ -364,13 +367,24 @@ impl Run<'_> {
             }
             (_, output) => output,
         };
-        self.answer(id, output, messages);
+        let selected = matches!(
+            statement,
+            Statement::Select(_) | Statement::ShowSeries(_) | Statement::ShowFieldKeys(_)
+        );
+        self.answer(id, output, messages, !selected);
         Ok(())
     }
 
-    fn answer(&mut self, id: usize, output: StatementOutput<'_>, messages: &[Message]) {
+    /// `whole`: the rows are not divided into chunks.
+    fn answer(
+        &mut self,
+        id: usize,
+        output: StatementOutput<'_>,
+        messages: &[Message],
+        whole: bool,
+    ) {
         self.begin(id, output.timezone(), messages);
-        if matches!(output, StatementOutput::Series(_)) {
+        if whole {
             self.request.encoder.keep_whole();
         }
         let mut error = None;
@@ -403,29 +417,37 @@ impl Run<'_> {
         self.out.send_if(self.request.chunked);
     }
 
-    /// InfluxDB warns when a change comes by GET.
-    fn messages(
+    /// A `SELECT … INTO` with its names completed, which InfluxDB looks up before it
+    /// begins; other statements as they are.
+    fn completed<'s>(
         &self,
-        statement: &Statement,
+        statement: &'s Statement,
         context: &QueryContext,
-    ) -> Result<Vec<Message>, QueryError> {
+    ) -> Result<Cow<'s, Statement>, QueryError> {
+        match statement {
+            Statement::Select(select) if select.target.is_some() => {
+                let mut select = select.clone();
+                let policy = context.policy.as_deref();
+                self.service.engine.with_schema(|schema| {
+                    complete_names(&mut select, &context.database, policy, schema)
+                })?;
+                Ok(Cow::Owned(Statement::Select(select)))
+            }
+            other => Ok(Cow::Borrowed(other)),
+        }
+    }
+
+    /// InfluxDB warns when a change comes by GET.
+    fn messages(&self, statement: &Statement) -> Vec<Message> {
         if !self.request.read_only || !changes(statement) {
-            return Ok(Vec::new());
+            return Vec::new();
         }
-        let mut shown = statement.clone();
-        if let Statement::Select(select) = &mut shown {
-            let policy = context.policy.as_deref();
-            let complete = |schema: &storage::Schema| {
-                complete_names(select, &context.database, policy, schema)
-            };
-            self.service.engine.with_schema(complete)?;
-        }
-        Ok(vec![Message {
+        vec![Message {
             level: "warning".to_string(),
             text: format!(
-                "deprecated use of '{shown}' in a read only context, please use a POST request instead"
+                "deprecated use of '{statement}' in a read only context, please use a POST request instead"
             ),
-        }])
+        }]
     }
 }
 

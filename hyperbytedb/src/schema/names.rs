@@ -91,9 +91,7 @@ fn complete(
     if given(&measurement.retention_policy).is_none() {
         let policy = policy.filter(|policy| !policy.is_empty());
         let policy = policy.unwrap_or(&record.default_policy);
-        if policy.is_empty()
-            || record.policy(Some(policy)).is_err() && policy == record.default_policy
-        {
+        if policy.is_empty() {
             return Err(QueryError::Invalid(format!(
                 "default retention policy not set for: {database}"
             )));

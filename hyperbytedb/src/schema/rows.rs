@@ -79,3 +79,82 @@ pub fn text(value: impl Into<String>) -> Value {
 pub fn count(value: u64) -> Value {
     Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::encode::json::JsonEncoder;
+    use crate::query::encode::msgpack::MsgpackEncoder;
+    use crate::query::encode::{Encode, Options};
+
+    fn encoded(mut encoder: impl Encode, tables: Vec<Rows>, whole: bool) -> Vec<u8> {
+        let mut out = Vec::new();
+        encoder.begin_statement(0, None, &[], &mut out);
+        if whole {
+            encoder.keep_whole();
+        }
+        for table in tables {
+            encoder.chunk(&table.finish(), &mut out);
+        }
+        encoder.end_statement(None, &mut out);
+        encoder.finish(&mut out);
+        out
+    }
+
+    fn table(name: &str, rows: u64) -> Rows {
+        let mut table = Rows::new(name, &["a", "b"]);
+        for row in 0..rows {
+            table.push(vec![count(row), text("x")]);
+        }
+        table
+    }
+
+    fn chunked() -> Options {
+        Options {
+            chunk_rows: Some(1),
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn a_table_without_rows_shows_its_columns() {
+        let json = encoded(
+            JsonEncoder::new(Options::default()),
+            vec![table("", 0)],
+            true,
+        );
+        assert_eq!(
+            String::from_utf8(json).unwrap(),
+            "{\"results\":[{\"statement_id\":0,\"series\":[{\"columns\":[\"a\",\"b\"]}]}]}\n"
+        );
+    }
+
+    #[test]
+    fn what_is_kept_whole_is_one_document() {
+        let tables = || vec![table("m", 2), table("n", 0), table("o", 1)];
+        let documents = |whole: bool| {
+            let json = encoded(JsonEncoder::new(chunked()), tables(), whole);
+            String::from_utf8(json).unwrap()
+        };
+        assert_eq!(
+            documents(true),
+            "{\"results\":[{\"statement_id\":0,\"series\":[\
+             {\"name\":\"m\",\"columns\":[\"a\",\"b\"],\"values\":[[0,\"x\"],[1,\"x\"]]},\
+             {\"name\":\"n\",\"columns\":[\"a\",\"b\"]},\
+             {\"name\":\"o\",\"columns\":[\"a\",\"b\"],\"values\":[[0,\"x\"]]}]}]}\n"
+        );
+        assert_eq!(documents(false).lines().count(), 3);
+    }
+
+    #[test]
+    fn msgpack_marks_only_series_that_go_on() {
+        let partial = |whole: bool| {
+            let bytes = encoded(MsgpackEncoder::new(chunked()), vec![table("m", 3)], whole);
+            let marks = bytes.windows(9).filter(|part| part == b"\xa7partial\xc3");
+            marks.count()
+        };
+        // Of three documents the first two say so, of series and result each.
+        assert_eq!(partial(false), 4);
+        assert_eq!(partial(true), 0);
+    }
+}
