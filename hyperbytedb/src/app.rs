@@ -5,18 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chdb::{ChdbError, Pool};
+use hyper::http::Extensions;
+use hyper::{HeaderMap, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use storage::{Engine, StorageError};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tower::ServiceBuilder;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 
 use crate::config::Config;
+use crate::continuous;
 use crate::http::{HttpService, Routes};
 use crate::layers::{IdentifyLayer, TraceLayer};
+use crate::monitor::{Diagnostics, Statistics};
 use crate::query::clickhouse::ClickHouseReader;
 use crate::query::direct::DirectReader;
 use crate::query::service::{QueryLimits, QueryService};
@@ -31,6 +37,8 @@ pub struct App {
     listener: TcpListener,
     engine: Arc<Engine>,
     http: HttpService,
+    /// Runs the continuous queries.
+    continuous: JoinHandle<()>,
 }
 
 /// Why a node did not start or stopped.
@@ -59,11 +67,14 @@ impl App {
             .map_err(|error| AppError::Listen { address, error })?;
         let engine = Arc::new(Engine::open(config.engine())?);
         let pool = Arc::new(Pool::open(config.chdb.pool_size)?);
-        let http = http_service(&config, &engine, pool);
+        let statistics = Arc::new(Statistics::default());
+        let (http, query) = http_service(&config, &engine, pool, statistics.clone());
+        let continuous = tokio::spawn(continuous::run::run(engine.clone(), query, statistics));
         Ok(Self {
             listener,
             engine,
             http,
+            continuous,
         })
     }
 
@@ -101,6 +112,7 @@ impl App {
                 }
             });
         }
+        self.continuous.abort();
         tracing::info!("stopping: finishing requests, writing memory into files");
         if tokio::time::timeout(GRACE, connections.shutdown())
             .await
@@ -134,8 +146,23 @@ fn server() -> auto::Builder<TokioExecutor> {
     server
 }
 
-/// The layers of a request, outermost first.
-fn http_service(config: &Config, engine: &Arc<Engine>, pool: Arc<Pool>) -> HttpService {
+/// InfluxDB compresses results, never errors.
+fn is_success(
+    status: StatusCode,
+    _version: Version,
+    _headers: &HeaderMap,
+    _extensions: &Extensions,
+) -> bool {
+    status.is_success()
+}
+
+/// The layers of a request, outermost first, and the query service at their end.
+fn http_service(
+    config: &Config,
+    engine: &Arc<Engine>,
+    pool: Arc<Pool>,
+    statistics: Arc<Statistics>,
+) -> (HttpService, QueryService) {
     let catalog = Arc::new(EngineCatalog::new(engine.clone()));
     let wide = ClickHouseReader::new(engine.clone(), pool, config.chdb.max_threads);
     let executor = config.query.executor();
@@ -157,21 +184,36 @@ fn http_service(config: &Config, engine: &Arc<Engine>, pool: Arc<Pool>) -> HttpS
         engine.clone(),
         config.server.max_points_per_request,
         config.write.unsigned_integers,
+        statistics.clone(),
     );
-    let query = QueryService::new(engine.clone(), catalog, reader, limits);
-    let routes = Routes::new(
-        write,
-        query,
+    let diagnostics = Arc::new(Diagnostics::default());
+    let query = QueryService::new(
         engine.clone(),
-        config.server.max_body_size_bytes,
+        catalog,
+        reader,
+        limits,
+        statistics.clone(),
+        diagnostics.clone(),
     );
+    let routes = Routes {
+        write,
+        query: query.clone(),
+        engine: engine.clone(),
+        statistics,
+        diagnostics,
+        body_bytes_max: config.server.max_body_size_bytes,
+    };
     let stack = ServiceBuilder::new()
         // Outermost, so that every answer, errors of the layers below included, carries
         // the version that clients look for and an id to ask about.
         .layer(IdentifyLayer)
         .layer(TraceLayer)
         // Below both, so that what they see and set is not compressed.
-        .layer(CompressionLayer::new().gzip(true))
+        .layer(
+            CompressionLayer::new()
+                .gzip(true)
+                .compress_when(DefaultPredicate::new().and(is_success)),
+        )
         .service(routes);
-    HttpService::new(stack)
+    (HttpService::new(stack), query)
 }

@@ -1,8 +1,12 @@
 //! HTTP: routes, parameters, bodies, and the one table that turns errors into answers.
 
 mod body;
+mod cors;
 mod error;
+mod format;
+mod params;
 mod ping;
+mod prometheus;
 mod query;
 mod request;
 mod routes;

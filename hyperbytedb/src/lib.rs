@@ -4,8 +4,11 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod continuous;
 pub mod http;
 pub mod layers;
+pub mod monitor;
+pub mod prometheus;
 pub mod query;
 pub mod schema;
 pub mod write;

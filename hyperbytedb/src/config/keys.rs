@@ -167,7 +167,7 @@ impl Default for Server {
         Self {
             bind_address: "127.0.0.1".into(),
             port: 8086,
-            max_body_size_bytes: 25 << 20,
+            max_body_size_bytes: 25_000_000,
             max_points_per_request: 500_000,
             request_timeout_secs: 30,
             query_timeout_secs: 30,

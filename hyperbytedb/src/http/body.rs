@@ -37,6 +37,12 @@ impl From<Bytes> for AnswerBody {
     }
 }
 
+impl From<Vec<u8>> for AnswerBody {
+    fn from(bytes: Vec<u8>) -> Self {
+        AnswerBody::Whole(Some(Bytes::from(bytes)))
+    }
+}
+
 impl From<String> for AnswerBody {
     fn from(text: String) -> Self {
         AnswerBody::Whole(Some(Bytes::from(text)))
@@ -108,6 +114,11 @@ where
     Ok(collected.freeze())
 }
 
+/// A gzip header without anything optional.
+const GZIP_HEADER_BYTES: usize = 10;
+/// What Go says of data that is cut off.
+const UNEXPECTED_EOF: &str = "unexpected EOF";
+
 /// Inflates a gzip body into at most `limit` bytes. An empty body stays empty: some
 /// clients label it gzip, too.
 ///
@@ -117,11 +128,22 @@ pub fn inflate(body: &Bytes, limit: usize) -> Result<Bytes, HttpError> {
     if body.is_empty() {
         return Ok(Bytes::new());
     }
+    if body.len() < GZIP_HEADER_BYTES {
+        return Err(HttpError::Body(UNEXPECTED_EOF.to_string()));
+    }
+    if !body.starts_with(&[0x1f, 0x8b, 8]) {
+        return Err(HttpError::Body("gzip: invalid header".to_string()));
+    }
     let mut plain = Vec::with_capacity(body.len().saturating_mul(4).min(limit));
     MultiGzDecoder::new(body.as_ref())
         .take(limit as u64 + 1)
         .read_to_end(&mut plain)
-        .map_err(|error| HttpError::Body(error.to_string()))?;
+        .map_err(|error| {
+            HttpError::Body(match error.kind() {
+                std::io::ErrorKind::UnexpectedEof => UNEXPECTED_EOF.to_string(),
+                _ => format!("gzip: {error}"),
+            })
+        })?;
     if plain.len() > limit {
         return Err(HttpError::BodyTooLarge);
     }

@@ -1,21 +1,24 @@
 //! The one table that turns errors into HTTP.
 
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use hyper::{Method, Response, StatusCode};
+use bytes::Bytes;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use hyper::{Response, StatusCode};
 use storage::StorageError;
 
 use super::Answer;
 use super::body::AnswerBody;
+use super::format::Format;
+use crate::prometheus::PrometheusError;
 use crate::query::error::QueryError;
 use crate::write::WriteError;
 
-/// Why a request got no answer of its own. Always JSON, as clients decide by it
-/// whether to try again.
+/// Why a request got no answer of its own. Clients decide by status and text whether
+/// to try again.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     #[error("Request Entity Too Large")]
     BodyTooLarge,
-    #[error("cannot read the request body: {0}")]
+    #[error("{0}")]
     Body(String),
     #[error("missing required parameter \"q\"")]
     MissingQuery,
@@ -23,10 +26,14 @@ pub enum HttpError {
     Parse(String),
     #[error("{0}")]
     Parameter(String),
-    #[error("not found: {0}")]
-    NotFound(String),
-    #[error("method {0} is not allowed here")]
-    Method(Method),
+    #[error("404 page not found")]
+    NotFound,
+    /// With the methods that are.
+    #[error("Method Not Allowed")]
+    Method(&'static str),
+    /// Snappy or protobuf that cannot be read.
+    #[error("{0}")]
+    Prometheus(#[from] PrometheusError),
     /// The thread of the query ended without an answer.
     #[error("the query failed inside the server; its log tells where")]
     Broken,
@@ -52,7 +59,11 @@ impl HttpError {
             | HttpError::MissingQuery
             | HttpError::Parse(_)
             | HttpError::Parameter(_) => StatusCode::BAD_REQUEST,
-            HttpError::NotFound(_) => StatusCode::NOT_FOUND,
+            HttpError::Prometheus(error) => match error {
+                PrometheusError::Query(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                _ => StatusCode::BAD_REQUEST,
+            },
+            HttpError::NotFound => StatusCode::NOT_FOUND,
             HttpError::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             HttpError::Broken => StatusCode::INTERNAL_SERVER_ERROR,
             HttpError::Write(error) => write_status(error),
@@ -60,17 +71,27 @@ impl HttpError {
         }
     }
 
-    /// The answer.
+    /// The answer, in the format that the client asked for.
     #[must_use]
-    pub fn answer(&self) -> Answer {
+    pub fn answer(&self, format: Format) -> Answer {
+        match self {
+            HttpError::NotFound => return plain(StatusCode::NOT_FOUND, "404 page not found\n"),
+            HttpError::Method(allowed) => {
+                let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
+                answer
+                    .headers_mut()
+                    .insert(ALLOW, HeaderValue::from_static(allowed));
+                return answer;
+            }
+            _ => {}
+        }
         let status = self.status();
         let text = self.to_string();
-        let mut body = serde_json::json!({ "error": text }).to_string();
-        body.push('\n');
+        let (content_type, body) = format.error(&text);
         let mut answer = Response::new(AnswerBody::from(body));
         *answer.status_mut() = status;
         let headers = answer.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if let Some(value) = header_of(&text) {
             headers.insert("x-influxdb-error", value);
         }
@@ -87,6 +108,19 @@ fn header_of(text: &str) -> Option<HeaderValue> {
     let end = text.floor_char_boundary(HEADER_BYTES_MAX);
     let line = text[..end].replace(|c: char| c.is_control(), " ");
     HeaderValue::from_bytes(line.as_bytes()).ok()
+}
+
+/// What Go's router says of paths and methods that nobody serves.
+fn plain(status: StatusCode, text: &'static str) -> Answer {
+    let mut answer = Response::new(AnswerBody::from(Bytes::from_static(text.as_bytes())));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
 }
 
 fn write_status(error: &WriteError) -> StatusCode {
@@ -116,7 +150,7 @@ mod tests {
             bytes: 2,
             limit: 1,
         }));
-        let answer = error.answer();
+        let answer = error.answer(Format::default());
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(answer.headers()["retry-after"], RETRY_SECONDS);
         let text = answer.headers()["x-influxdb-error"].to_str().unwrap();

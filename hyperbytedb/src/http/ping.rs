@@ -1,7 +1,7 @@
 //! `/ping`, `/health`, `/ready`, `/status`.
 
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Response, StatusCode};
+use hyper::{Response, StatusCode};
 use storage::Engine;
 
 use super::Answer;
@@ -61,13 +61,7 @@ pub fn json(status: StatusCode, value: &serde_json::Value) -> Answer {
     answer
 }
 
-/// The answer to OPTIONS, with what a browser asks for.
-pub fn options(methods: &[Method]) -> Answer {
-    let mut answer = no_content();
-    *answer.status_mut() = StatusCode::OK;
-    let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    if let Ok(value) = HeaderValue::from_str(&methods.join(", ")) {
-        answer.headers_mut().insert("allow", value);
-    }
-    answer
+/// The answer to OPTIONS.
+pub fn options() -> Answer {
+    Response::new(AnswerBody::empty())
 }

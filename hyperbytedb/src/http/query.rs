@@ -2,16 +2,19 @@
 
 use bytes::Bytes;
 use hyper::body::Body;
-use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response};
-use influxql::{ParamValue, Params, parse_query_with_params};
+use influxql::{Params, parse_query_with_params};
 use tower::{Service, ServiceExt};
 
 use super::Answer;
 use super::body::{AnswerBody, inflate, read};
 use super::error::HttpError;
+use super::format::Format;
+use super::params::bound_params;
+use super::ping::no_content;
 use super::request::Parameters;
-use crate::query::encode::{self, Encode, Epoch, Options};
+use crate::query::encode::{Epoch, Options};
 use crate::query::service::{Piece, QueryRequest, QueryService};
 
 /// Rows of a document with `chunked=true`, when the client does not say.
@@ -43,9 +46,12 @@ where
         }
         parameters.add_form(&head.headers, &body)?;
     }
-    let text = parameters.get("q").ok_or(HttpError::MissingQuery)?;
+    let text = parameters.get("q").unwrap_or_default().trim();
+    if text.is_empty() {
+        return Err(HttpError::MissingQuery);
+    }
     let params = match parameters.get("params") {
-        Some(text) => bound_parameters(text)?,
+        Some(text) => bound_params(text)?,
         None => Params::new(),
     };
     let query = parse_query_with_params(text, &params)
@@ -62,7 +68,7 @@ where
         pretty,
         chunk_rows,
     };
-    let encoder = encoder_for(&head.headers, options);
+    let encoder = Format::of(&head.headers, pretty).encoder(options);
     let content_type = encoder.content_type();
     let request = QueryRequest {
         query,
@@ -73,6 +79,11 @@ where
         read_only,
     };
     let mut pieces = service.ready().await?.call(request).await?;
+    if parameters.get("async") == Some("true") {
+        // It runs to its end, and nobody hears of it.
+        tokio::spawn(async move { while pieces.recv().await.is_some() {} });
+        return Ok(no_content());
+    }
     let body = match pieces.recv().await {
         Some(Piece::Last(bytes)) => AnswerBody::from(bytes),
         Some(Piece::Part(bytes)) => AnswerBody::Pieces {
@@ -86,58 +97,4 @@ where
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     Ok(answer)
-}
-
-fn encoder_for(headers: &HeaderMap, options: Options) -> Box<dyn Encode> {
-    let accept = headers
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    // InfluxDB looks at the whole header: a list of types means JSON.
-    match accept {
-        "application/csv" | "text/csv" => Box::new(encode::csv::CsvEncoder::new(options)),
-        "application/x-msgpack" => Box::new(encode::msgpack::MsgpackEncoder::new(options)),
-        _ => Box::new(encode::json::JsonEncoder::new(options)),
-    }
-}
-
-/// `params`: a JSON object of values, or of `{"type": value}` objects.
-fn bound_parameters(text: &str) -> Result<Params, HttpError> {
-    let invalid =
-        |error: String| HttpError::Parameter(format!("error parsing query parameters: {error}"));
-    let value: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
-    let object = match value {
-        serde_json::Value::Null => return Ok(Params::new()),
-        serde_json::Value::Object(object) => object,
-        _ => return Err(invalid("it must be a JSON object".to_string())),
-    };
-    Ok(object
-        .into_iter()
-        .map(|(name, value)| (name, parameter_of(&value)))
-        .collect())
-}
-
-fn parameter_of(value: &serde_json::Value) -> ParamValue {
-    use serde_json::Value;
-    match value {
-        Value::Bool(flag) => ParamValue::Boolean(*flag),
-        Value::String(text) => ParamValue::String(text.clone()),
-        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-            (Some(integer), _, _) => ParamValue::Integer(integer),
-            (None, Some(unsigned), _) => ParamValue::Unsigned(unsigned),
-            (None, None, float) => ParamValue::Float(float.unwrap_or(f64::NAN)),
-        },
-        Value::Object(object) => match object.iter().next() {
-            Some((kind, value)) if object.len() == 1 => {
-                ParamValue::of_kind(kind, parameter_of(value))
-            }
-            _ => ParamValue::Invalid(
-                "bound object parameter value must have exactly one entry".into(),
-            ),
-        },
-        Value::Null | Value::Array(_) => {
-            ParamValue::Invalid("unable to bind parameter of this type".into())
-        }
-    }
 }

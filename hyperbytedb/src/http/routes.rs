@@ -8,72 +8,115 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::Body;
+use hyper::header::ORIGIN;
 use hyper::{Method, Request};
 use storage::Engine;
 use tower::Service;
 
 use super::Answer;
 use super::error::HttpError;
+use super::format::Format;
 use super::request::Parameters;
-use super::{ping, query, write};
+use super::{cors, ping, prometheus, query, write};
+use crate::monitor::{Diagnostics, Statistics, vars};
 use crate::query::service::QueryService;
 use crate::write::WriteService;
 
-/// The routes of the database, innermost in the stack.
+/// What stands behind the routes.
 #[derive(Clone)]
 pub struct Routes {
-    write: WriteService,
-    query: QueryService,
-    engine: Arc<Engine>,
-    body_bytes_max: usize,
+    pub write: WriteService,
+    pub query: QueryService,
+    pub engine: Arc<Engine>,
+    pub statistics: Arc<Statistics>,
+    pub diagnostics: Arc<Diagnostics>,
+    pub body_bytes_max: usize,
+}
+
+/// The methods of a path as the header `Allow` has them; nothing for unknown paths.
+fn methods_of(path: &str) -> Option<&'static str> {
+    Some(match path {
+        "/write" => "POST, OPTIONS",
+        "/query" => "OPTIONS, GET, POST",
+        "/ping" | "/status" | "/health" | "/ready" => "GET, HEAD",
+        "/debug/vars" => "GET",
+        "/api/v1/prom/write" | "/api/v1/prom/read" => "POST",
+        _ => return None,
+    })
 }
 
 impl Routes {
-    #[must_use]
-    pub fn new(
-        write: WriteService,
-        query: QueryService,
-        engine: Arc<Engine>,
-        body_bytes_max: usize,
-    ) -> Self {
-        Self {
-            write,
-            query,
-            engine,
-            body_bytes_max,
-        }
-    }
-
     async fn route<B>(self, request: Request<B>) -> Result<Answer, HttpError>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,
     {
-        let allowed: &[Method] = match request.uri().path() {
-            "/write" => &[Method::POST, Method::OPTIONS],
-            "/query" => &[Method::GET, Method::POST, Method::OPTIONS],
-            "/ping" | "/status" | "/health" | "/ready" => {
-                &[Method::GET, Method::HEAD, Method::OPTIONS]
-            }
-            path => return Err(HttpError::NotFound(path.to_string())),
+        let path = request.uri().path().to_string();
+        let allowed = methods_of(&path).ok_or(HttpError::NotFound)?;
+        let method = request.method().clone();
+        if !allowed.split(", ").any(|name| name == method.as_str()) {
+            return Err(HttpError::Method(allowed));
+        }
+        let origin = request.headers().get(ORIGIN).cloned();
+        let parameters = Parameters::of_url(request.uri().query());
+        let format = Format::of(request.headers(), parameters.get("pretty") == Some("true"));
+        let mut answer = if method == Method::OPTIONS {
+            ping::options()
+        } else {
+            let answer = self.answer(&path, request, &parameters).await;
+            answer.unwrap_or_else(|error| error.answer(format))
         };
-        if !allowed.contains(request.method()) {
-            return Err(HttpError::Method(request.method().clone()));
+        if let Some(origin) = origin {
+            cors::allow(origin, answer.headers_mut());
         }
-        if request.method() == Method::OPTIONS {
-            return Ok(ping::options(allowed));
-        }
-        match request.uri().path() {
+        Ok(answer)
+    }
+
+    async fn answer<B>(
+        self,
+        path: &str,
+        request: Request<B>,
+        parameters: &Parameters,
+    ) -> Result<Answer, HttpError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: std::fmt::Display,
+    {
+        let limit = self.body_bytes_max;
+        let statistics = &self.statistics;
+        match path {
             "/write" => {
+                statistics.write_requests.add(1);
                 let engine = self.engine;
                 let exists =
                     |name: &str| engine.with_schema(|schema| schema.database(name).map(|_| ()));
-                write::handle(self.write, request, self.body_bytes_max, exists).await
+                write::handle(self.write, request, limit, exists).await
             }
-            "/query" => query::handle(self.query, request, self.body_bytes_max).await,
+            "/query" => {
+                statistics.query_requests.add(1);
+                query::handle(self.query, request, limit).await
+            }
+            "/api/v1/prom/write" => {
+                statistics.prometheus_writes.add(1);
+                prometheus::write(self.write, request, limit).await
+            }
+            "/api/v1/prom/read" => {
+                statistics.prometheus_reads.add(1);
+                prometheus::read_samples(self.query, request, limit).await
+            }
+            "/debug/vars" => {
+                let vars = vars(statistics, &self.engine, &self.diagnostics);
+                Ok(ping::json(hyper::StatusCode::OK, &vars))
+            }
             "/health" | "/ready" => Ok(ping::health(&self.engine)),
-            "/status" => Ok(ping::no_content()),
-            _ => Ok(ping::ping(&Parameters::of_url(request.uri().query()))),
+            "/status" => {
+                statistics.status_requests.add(1);
+                Ok(ping::no_content())
+            }
+            _ => {
+                statistics.ping_requests.add(1);
+                Ok(ping::ping(parameters))
+            }
         }
     }
 }
@@ -94,10 +137,30 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let routes = self.clone();
         Box::pin(async move {
-            Ok(routes
-                .route(request)
-                .await
-                .unwrap_or_else(|error| error.answer()))
+            let statistics = routes.statistics.clone();
+            statistics.requests.add(1);
+            statistics.requests_active.add(1);
+            let answer = routes.route(request).await;
+            let answer = answer.unwrap_or_else(|error| error.answer(Format::default()));
+            statistics.requests_active.end();
+            if answer.status().is_client_error() {
+                statistics.client_errors.add(1);
+            } else if answer.status().is_server_error() {
+                statistics.server_errors.add(1);
+            }
+            Ok(answer)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::methods_of;
+
+    #[test]
+    fn unknown_paths_have_no_methods() {
+        assert_eq!(methods_of("/write"), Some("POST, OPTIONS"));
+        assert_eq!(methods_of("/writes"), None);
+        assert_eq!(methods_of("/"), None);
     }
 }

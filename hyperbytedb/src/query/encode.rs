@@ -86,6 +86,10 @@ pub trait Encode: Send {
         messages: &[Message],
         out: &mut Vec<u8>,
     );
+    /// The statement that has begun is answered in one document, whatever
+    /// [`Options::chunk_rows`] says: InfluxDB divides only the rows of a `SELECT`, and of
+    /// what it answers by one.
+    fn keep_whole(&mut self) {}
     /// Some rows.
     fn chunk(&mut self, chunk: &SeriesChunk, out: &mut Vec<u8>);
     /// The statement's result is complete, or failed with a text.

@@ -18,6 +18,7 @@ pub mod filter;
 mod into;
 pub mod output;
 pub mod plan;
+pub mod running;
 pub mod scan;
 pub mod service;
 pub mod shard;

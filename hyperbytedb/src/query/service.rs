@@ -1,5 +1,6 @@
 //! The query service: statements in, encoded results out, piece by piece.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,20 +9,24 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use influxql::ast::{Query, Statement};
+use influxql::ast::{Query, SelectStatement, Statement};
 use storage::Engine;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tower::Service;
 
+use crate::monitor::{Diagnostics, Statistics, collect};
 use crate::query::catalog::Catalog;
 use crate::query::context::QueryContext;
 use crate::query::encode::{Encode, Message};
 use crate::query::error::QueryError;
-use crate::query::execute::execute_statement;
+use crate::query::execute::{execute_select, execute_statement};
 use crate::query::into;
-use crate::query::output::StatementOutput;
+use crate::query::output::{SelectOutput, SeriesChunk, StatementOutput};
+use crate::query::running::{Registered, RunningQueries};
 use crate::query::scan::Reader;
-use crate::schema::{self, Applied};
+use crate::schema::shards::ShardIds;
+use crate::schema::{self, Applied, complete_names};
 
 /// Bytes that are collected before they are handed on.
 const PIECE_BYTES: usize = 64 << 10;
@@ -65,6 +70,10 @@ pub struct QueryService {
     reader: Arc<dyn Reader>,
     limits: QueryLimits,
     permits: Arc<Semaphore>,
+    running: Arc<RunningQueries>,
+    shards: Arc<ShardIds>,
+    statistics: Arc<Statistics>,
+    diagnostics: Arc<Diagnostics>,
 }
 
 impl QueryService {
@@ -74,6 +83,8 @@ impl QueryService {
         catalog: Arc<dyn Catalog>,
         reader: Arc<dyn Reader>,
         limits: QueryLimits,
+        statistics: Arc<Statistics>,
+        diagnostics: Arc<Diagnostics>,
     ) -> Self {
         Self {
             engine,
@@ -81,6 +92,112 @@ impl QueryService {
             reader,
             limits,
             permits: Arc::new(Semaphore::new(limits.concurrent_max.max(1))),
+            running: Arc::default(),
+            shards: Arc::default(),
+            statistics,
+            diagnostics,
+        }
+    }
+
+    /// Runs something in a thread that may block, among the queries that run at one
+    /// time.
+    ///
+    /// # Errors
+    /// When it takes too long until its turn comes, or its own.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&QueryService) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let permit = self.permit().await?;
+        let service = self.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let result = run(&service);
+            drop(permit);
+            result
+        });
+        task.await.unwrap_or(Err(QueryError::Killed))
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, QueryError> {
+        let permit = self.permits.clone().acquire_owned();
+        let permit = match self.limits.timeout {
+            Some(limit) => tokio::time::timeout(limit, permit)
+                .await
+                .map_err(|_| QueryError::Timeout)?,
+            None => permit.await,
+        };
+        permit.map_err(|_| QueryError::Killed)
+    }
+
+    /// Executes a `SELECT` in the calling thread and gives its rows to `visit`.
+    ///
+    /// # Errors
+    /// As any other statement, and those of `visit`.
+    pub fn select(
+        &self,
+        select: &SelectStatement,
+        database: &str,
+        visit: &mut dyn FnMut(SeriesChunk) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        self.selected(select, database, |selected, _| {
+            for chunk in selected.chunks {
+                visit(chunk?)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Executes a `SELECT … INTO` in the calling thread.
+    ///
+    /// # Errors
+    /// As any other statement.
+    pub fn write_select(
+        &self,
+        select: &SelectStatement,
+        database: &str,
+        runtime: &Handle,
+    ) -> Result<(), QueryError> {
+        self.selected(select, database, |selected, context| {
+            into::store(select, selected, context, &self.engine, runtime).map(|_| ())
+        })
+    }
+
+    /// Executes a `SELECT` that is listed as running meanwhile.
+    fn selected(
+        &self,
+        select: &SelectStatement,
+        database: &str,
+        take: impl FnOnce(SelectOutput<'_>, &QueryContext) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let query = Query {
+            statements: vec![Statement::Select(Box::new(select.clone()))],
+        };
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let listed = self
+            .running
+            .register(Arc::new(query), database, cancelled.clone());
+        let context = self.context(database.to_string(), None, cancelled);
+        let (catalog, reader) = (self.catalog.as_ref(), self.reader.as_ref());
+        let selected = execute_select(select, catalog, reader, &context)?;
+        take(selected, &context)?;
+        drop(listed);
+        Ok(())
+    }
+
+    fn context(
+        &self,
+        database: String,
+        policy: Option<String>,
+        cancelled: Arc<AtomicBool>,
+    ) -> QueryContext {
+        QueryContext {
+            database,
+            policy,
+            now_ns: self.engine.now_ns(),
+            deadline: self.limits.timeout.map(|timeout| Instant::now() + timeout),
+            memory_bytes_max: self.limits.memory_bytes_max,
+            buckets_max: self.limits.buckets_max,
+            cancelled,
         }
     }
 }
@@ -96,15 +213,22 @@ impl Service<QueryRequest> for QueryService {
 
     fn call(&mut self, request: QueryRequest) -> Self::Future {
         let service = self.clone();
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let query = Arc::new(request.query);
+        let listed = service
+            .running
+            .register(query.clone(), &request.database, cancelled.clone());
+        let request = Request {
+            query,
+            database: request.database,
+            policy: request.policy,
+            encoder: request.encoder,
+            chunked: request.chunked,
+            read_only: request.read_only,
+            _listed: listed,
+        };
         Box::pin(async move {
-            let permit = service.permits.clone().acquire_owned();
-            let permit = match service.limits.timeout {
-                Some(limit) => tokio::time::timeout(limit, permit)
-                    .await
-                    .map_err(|_| QueryError::Timeout)?,
-                None => permit.await,
-            };
-            let permit = permit.map_err(|_| QueryError::Killed)?;
+            let permit = service.permit().await?;
             let (pieces, answer) = mpsc::channel(PIECES_AHEAD);
             tokio::task::spawn_blocking(move || {
                 Run {
@@ -112,7 +236,7 @@ impl Service<QueryRequest> for QueryService {
                     out: Out {
                         buffer: Vec::with_capacity(4096),
                         pieces,
-                        cancelled: Arc::new(AtomicBool::new(false)),
+                        cancelled,
                     },
                     request,
                 }
@@ -144,18 +268,32 @@ impl Out {
     }
 }
 
+/// A request that is listed as running.
+struct Request {
+    query: Arc<Query>,
+    database: String,
+    policy: Option<String>,
+    encoder: Box<dyn Encode>,
+    chunked: bool,
+    read_only: bool,
+    _listed: Registered,
+}
+
 /// One request being executed.
 struct Run<'a> {
     service: &'a QueryService,
     out: Out,
-    request: QueryRequest,
+    request: Request,
 }
 
 impl Run<'_> {
     fn run(mut self) {
-        let statements = std::mem::take(&mut self.request.query.statements);
+        let statistics = self.service.statistics.clone();
+        let began = Instant::now();
+        statistics.queries_executed.add(1);
+        let query = self.request.query.clone();
         let mut failed = false;
-        for (id, statement) in statements.iter().enumerate() {
+        for (id, statement) in query.statements.iter().enumerate() {
             if failed {
                 self.begin(id, None, &[]);
                 self.end(Some("not executed"));
@@ -163,6 +301,9 @@ impl Run<'_> {
             }
             failed = !self.statement(id, statement);
         }
+        let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        statistics.query_duration.add(nanos);
+        statistics.queries_finished.add(1);
         self.request.encoder.finish(&mut self.out.buffer);
         let last = Piece::Last(Bytes::from(std::mem::take(&mut self.out.buffer)));
         // A client that has gone gets no answer.
@@ -170,27 +311,19 @@ impl Run<'_> {
     }
 
     fn context(&self) -> QueryContext {
-        let limits = &self.service.limits;
-        QueryContext {
-            database: self.request.database.clone(),
-            policy: self.request.policy.clone(),
-            now_ns: self.service.engine.now_ns(),
-            deadline: limits.timeout.map(|timeout| Instant::now() + timeout),
-            memory_bytes_max: limits.memory_bytes_max,
-            buckets_max: limits.buckets_max,
-            cancelled: self.out.cancelled.clone(),
-        }
+        let (database, policy) = (self.request.database.clone(), self.request.policy.clone());
+        let cancelled = self.out.cancelled.clone();
+        self.service.context(database, policy, cancelled)
     }
 
     /// Executes one statement; false when it failed before its first row, after which
     /// InfluxDB executes no other.
     fn statement(&mut self, id: usize, statement: &Statement) -> bool {
         let context = self.context();
-        let messages = self.messages(statement);
-        match self.execute(id, statement, &context, &messages) {
+        match self.execute(id, statement, &context) {
             Ok(()) => true,
             Err(error) => {
-                self.begin(id, None, &messages);
+                self.begin(id, None, &[]);
                 self.end(Some(&error.to_string()));
                 false
             }
@@ -202,12 +335,20 @@ impl Run<'_> {
         id: usize,
         statement: &Statement,
         context: &QueryContext,
-        messages: &[Message],
     ) -> Result<(), QueryError> {
         let service = self.service;
-        if schema::apply(statement, &service.engine, context)? == Applied::Done {
+        context.check()?;
+        let completed = self.completed(statement, context)?;
+        let statement = completed.as_ref();
+        let messages = &self.messages(statement);
+        let applied = schema::apply(statement, &service.engine, &service.shards, context)?;
+        if applied == Applied::Done || service.kill(statement)? {
             self.begin(id, None, messages);
             self.end(None);
+            return Ok(());
+        }
+        if let Some(tables) = service.show(statement)? {
+            self.answer(id, StatementOutput::Series(tables), messages, true);
             return Ok(());
         }
         let (catalog, reader) = (service.catalog.as_ref(), service.reader.as_ref());
@@ -226,7 +367,26 @@ impl Run<'_> {
             }
             (_, output) => output,
         };
+        let selected = matches!(
+            statement,
+            Statement::Select(_) | Statement::ShowSeries(_) | Statement::ShowFieldKeys(_)
+        );
+        self.answer(id, output, messages, !selected);
+        Ok(())
+    }
+
+    /// `whole`: the rows are not divided into chunks.
+    fn answer(
+        &mut self,
+        id: usize,
+        output: StatementOutput<'_>,
+        messages: &[Message],
+        whole: bool,
+    ) {
         self.begin(id, output.timezone(), messages);
+        if whole {
+            self.request.encoder.keep_whole();
+        }
         let mut error = None;
         for chunk in output.into_chunks() {
             match chunk {
@@ -242,7 +402,6 @@ impl Run<'_> {
             }
         }
         self.end(error.as_deref());
-        Ok(())
     }
 
     fn begin(&mut self, id: usize, timezone: Option<chrono_tz::Tz>, messages: &[Message]) {
@@ -256,6 +415,26 @@ impl Run<'_> {
             .encoder
             .end_statement(error, &mut self.out.buffer);
         self.out.send_if(self.request.chunked);
+    }
+
+    /// A `SELECT … INTO` with its names completed, which InfluxDB looks up before it
+    /// begins; other statements as they are.
+    fn completed<'s>(
+        &self,
+        statement: &'s Statement,
+        context: &QueryContext,
+    ) -> Result<Cow<'s, Statement>, QueryError> {
+        match statement {
+            Statement::Select(select) if select.target.is_some() => {
+                let mut select = select.clone();
+                let policy = context.policy.as_deref();
+                self.service.engine.with_schema(|schema| {
+                    complete_names(&mut select, &context.database, policy, schema)
+                })?;
+                Ok(Cow::Owned(Statement::Select(select)))
+            }
+            other => Ok(Cow::Borrowed(other)),
+        }
     }
 
     /// InfluxDB warns when a change comes by GET.
@@ -272,7 +451,38 @@ impl Run<'_> {
     }
 }
 
-/// True for statements that change something.
+impl QueryService {
+    /// Executes `KILL QUERY`; false for other statements.
+    fn kill(&self, statement: &Statement) -> Result<bool, QueryError> {
+        match statement {
+            Statement::KillQuery { id, .. } if self.running.kill(*id) => Ok(true),
+            Statement::KillQuery { id, .. } => {
+                Err(QueryError::Invalid(format!("no such query id: {id}")))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Answers the statements about the server; `None` for others.
+    fn show(&self, statement: &Statement) -> Result<Option<Vec<SeriesChunk>>, QueryError> {
+        Ok(Some(match statement {
+            Statement::ShowQueries => self.running.show(),
+            Statement::ShowDiagnostics { module } => self.diagnostics.show(module.as_deref()),
+            Statement::ShowStats { module } => {
+                let groups = collect(&self.statistics, &self.engine);
+                let module = module.as_deref();
+                let wanted = groups
+                    .iter()
+                    .filter(|group| module.is_none_or(|module| group.name == module));
+                wanted.map(|group| group.chunk()).collect()
+            }
+            other => return schema::show(other, &self.engine, &self.shards),
+        }))
+    }
+}
+
+/// True for statements that change something and that InfluxDB warns of: `DELETE` is
+/// not among them.
 fn changes(statement: &Statement) -> bool {
     match statement {
         Statement::Select(select) => select.target.is_some(),
@@ -283,7 +493,6 @@ fn changes(statement: &Statement) -> bool {
         | Statement::CreateRetentionPolicy(_)
         | Statement::CreateSubscription(_)
         | Statement::CreateUser(_)
-        | Statement::Delete(_)
         | Statement::DropContinuousQuery { .. }
         | Statement::DropDatabase { .. }
         | Statement::DropMeasurement { .. }

@@ -7,8 +7,12 @@ use influxql::split_condition;
 use regex::Regex;
 use storage::{DeleteRequest, Engine, PolicyChange, SeriesPredicate, StorageError, TableName};
 
+use super::names::check_name;
+use super::shards::ShardIds;
+use super::{continuous, subscriptions, users};
 use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
+use crate::query::output::SeriesChunk;
 
 /// What became of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,53 +29,97 @@ pub enum Applied {
 pub fn apply(
     statement: &Statement,
     engine: &Engine,
+    shards: &ShardIds,
+    context: &QueryContext,
+) -> Result<Applied, QueryError> {
+    match statement {
+        Statement::CreateContinuousQuery(create) => continuous::create(create, engine)?,
+        Statement::DropContinuousQuery { name, database } => {
+            engine.drop_continuous_query(database, name)?;
+        }
+        Statement::CreateSubscription(create) => subscriptions::create(create, engine)?,
+        Statement::DropSubscription {
+            name,
+            database,
+            retention_policy,
+        } => engine.drop_subscription(database, retention_policy, name)?,
+        Statement::CreateUser(create) => users::create(create, engine)?,
+        Statement::DropUser { name } => engine.drop_user(name)?,
+        Statement::SetPassword { user, password } => users::set_password(user, password, engine)?,
+        Statement::Grant(grant) => users::grant(grant, engine)?,
+        Statement::Revoke(revoke) => users::revoke(revoke, engine)?,
+        Statement::DropShard { id } => shards.drop_shard(*id, engine)?,
+        other => return apply_schema(other, engine, shards, context),
+    }
+    Ok(Applied::Done)
+}
+
+/// Answers a `SHOW` of what the catalog holds beside points; `None` for others.
+///
+/// # Errors
+/// When what is asked for does not exist.
+pub fn show(
+    statement: &Statement,
+    engine: &Engine,
+    shards: &ShardIds,
+) -> Result<Option<Vec<SeriesChunk>>, QueryError> {
+    Ok(Some(match statement {
+        Statement::ShowContinuousQueries => continuous::show(engine),
+        Statement::ShowSubscriptions => subscriptions::show(engine),
+        Statement::ShowUsers => users::show(engine),
+        Statement::ShowGrants { user } => users::show_grants(user, engine)?,
+        Statement::ShowShards => shards.show(engine),
+        Statement::ShowShardGroups => shards.show_groups(engine),
+        _ => return Ok(None),
+    }))
+}
+
+/// Databases, policies, measurements and series.
+fn apply_schema(
+    statement: &Statement,
+    engine: &Engine,
+    shards: &ShardIds,
     context: &QueryContext,
 ) -> Result<Applied, QueryError> {
     match statement {
         Statement::CreateDatabase(create) => create_database(create, engine)?,
         Statement::DropDatabase { name } => engine.drop_database(name)?,
         Statement::CreateRetentionPolicy(create) => {
+            check_name(&create.name)?;
             let change = change_of(&create.options, create.default);
-            engine
-                .create_policy(&create.database, &create.name, &change)
-                .map_err(unquoted)?;
+            engine.create_policy(&create.database, &create.name, &change)?;
         }
         Statement::AlterRetentionPolicy(alter) => {
             let change = change_of(&alter.options, alter.default);
-            engine
-                .alter_policy(&alter.database, &alter.name, &change)
-                .map_err(unquoted)?;
+            engine.alter_policy(&alter.database, &alter.name, &change)?;
         }
         Statement::DropRetentionPolicy { name, database } => {
-            engine.drop_policy(database, name).map_err(unquoted)?;
+            engine.drop_policy(database, name)?;
         }
         Statement::DropMeasurement { name } => {
             let database = database_of(engine, context)?;
-            engine.drop_measurement(&database, name).map_err(unquoted)?;
+            engine.drop_measurement(&database, name)?;
         }
-        Statement::Delete(delete) => delete_series(delete, engine, context, false)?,
-        Statement::DropSeries(drop) => delete_series(drop, engine, context, true)?,
+        Statement::Delete(delete) => delete_series(delete, engine, shards, context, false)?,
+        Statement::DropSeries(drop) => delete_series(drop, engine, shards, context, true)?,
         _ => return Ok(Applied::Unhandled),
     }
     Ok(Applied::Done)
 }
 
-fn unquoted(error: StorageError) -> QueryError {
-    error.into()
-}
-
 fn create_database(create: &CreateDatabase, engine: &Engine) -> Result<(), QueryError> {
+    check_name(&create.name)?;
     let result = match &create.policy {
         None => engine.create_database(&create.name, None),
         Some(options) => {
-            let name = options.name.as_deref().unwrap_or("autogen");
+            let name = options.name.as_deref().filter(|name| !name.is_empty());
+            let name = name.unwrap_or("autogen");
+            check_name(name)?;
             engine.create_database(&create.name, Some((name, &change_of(options, true))))
         }
     };
     result.map_err(|error| match error {
-        StorageError::PolicyConflict => {
-            QueryError::Invalid("retention policy conflicts with an existing policy".to_string())
-        }
+        StorageError::PolicyConflict => StorageError::PolicyNotDefault.into(),
         other => other.into(),
     })
 }
@@ -97,6 +145,7 @@ fn database_of(engine: &Engine, context: &QueryContext) -> Result<String, QueryE
 fn delete_series(
     delete: &DeleteSeries,
     engine: &Engine,
+    shards: &ShardIds,
     context: &QueryContext,
     drop_series: bool,
 ) -> Result<(), QueryError> {
@@ -116,7 +165,15 @@ fn delete_series(
         let is_field = |reference: &str| fields.iter().any(|(field, _)| field == reference);
         let series = match &condition {
             None => SeriesPredicate::All,
-            Some(condition) => predicate(condition, &is_field)?,
+            Some(condition) => {
+                predicate(condition, &is_field).map_err(|refused| match refused {
+                    Refused::Field => {
+                        let shard = shards.first(engine, &name.database, &name.policy);
+                        QueryError::Invalid(format!("shard {shard}: {FIELDS_UNSUPPORTED}"))
+                    }
+                    Refused::Other(error) => error,
+                })?
+            }
         };
         engine.delete(&DeleteRequest {
             table: &name,
@@ -166,12 +223,25 @@ fn meant(
         .collect())
 }
 
+/// Why a condition cannot say what to delete.
+enum Refused {
+    /// It is about a field.
+    Field,
+    Other(QueryError),
+}
+
+const FIELDS_UNSUPPORTED: &str = "fields not supported in WHERE clause during deletion";
+
 /// A condition on tags as the storage engine understands it.
 fn predicate(
     condition: &Expr,
     is_field: &dyn Fn(&str) -> bool,
-) -> Result<SeriesPredicate, QueryError> {
-    let invalid = || QueryError::Invalid(format!("invalid condition on tags: {condition}"));
+) -> Result<SeriesPredicate, Refused> {
+    let invalid = || {
+        Refused::Other(QueryError::Invalid(format!(
+            "invalid condition on tags: {condition}"
+        )))
+    };
     match condition {
         Expr::Paren(inner) => predicate(inner, is_field),
         Expr::Boolean(true) => Ok(SeriesPredicate::All),
@@ -187,9 +257,7 @@ fn predicate(
                 return Err(invalid());
             };
             if is_field(name) {
-                return Err(QueryError::Invalid(
-                    "fields not supported in WHERE clause during deletion".to_string(),
-                ));
+                return Err(Refused::Field);
             }
             match (op, value) {
                 (BinaryOp::Eq, Expr::String(value)) => {

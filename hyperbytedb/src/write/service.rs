@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use points::Batch;
 use points::line_protocol::{DecodeOptions, Decoded, Precision, decode};
 use storage::{Engine, Origin, WriteReport};
 use tower::Service;
 
 use super::error::WriteError;
+use crate::monitor::Statistics;
 
 /// Bodies from this size on are decoded off the threads that serve connections.
 const LARGE_BODY_BYTES: usize = 64 << 10;
@@ -44,12 +46,18 @@ pub struct WriteService {
     engine: Arc<Engine>,
     points_max: usize,
     unsigned: bool,
+    statistics: Arc<Statistics>,
 }
 
 impl WriteService {
     /// `points_max`: points of one request, 0 = no limit; `unsigned`: take `42u`.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, points_max: usize, unsigned: bool) -> Self {
+    pub fn new(
+        engine: Arc<Engine>,
+        points_max: usize,
+        unsigned: bool,
+        statistics: Arc<Statistics>,
+    ) -> Self {
         Self {
             engine,
             points_max: if points_max == 0 {
@@ -58,6 +66,54 @@ impl WriteService {
                 points_max
             },
             unsigned,
+            statistics,
+        }
+    }
+
+    /// Stores points that were no line protocol.
+    ///
+    /// # Errors
+    /// As a write; points past the retention policy are a partial one.
+    pub async fn store(
+        &self,
+        database: String,
+        policy: Option<String>,
+        batch: Batch,
+    ) -> Result<(), WriteError> {
+        let service = self.clone();
+        let stored =
+            tokio::spawn(async move { service.engine_write(database, policy, batch).await });
+        let stored = stored.await.unwrap_or(Err(WriteError::Interrupted))?;
+        dropped_by(&stored)
+    }
+
+    async fn engine_write(
+        &self,
+        database: String,
+        policy: Option<String>,
+        batch: Batch,
+    ) -> Result<WriteReport, WriteError> {
+        let stored = self
+            .engine
+            .write(storage::WriteRequest {
+                database,
+                policy,
+                batch,
+                origin: Origin::Local,
+            })
+            .await;
+        match stored {
+            Ok(report) => {
+                self.statistics.points_written.add(report.rows as u64);
+                self.statistics
+                    .points_dropped
+                    .add(report.dropped.points as u64);
+                Ok(report)
+            }
+            Err(error) => {
+                self.statistics.writes_failed.add(1);
+                Err(error.into())
+            }
         }
     }
 
@@ -68,6 +124,7 @@ impl WriteService {
             max_points: self.points_max,
             unsigned: self.unsigned,
         };
+        self.statistics.write_bytes.add(request.body.len() as u64);
         let mut decoded = decode(&request.body, &options);
         if decoded.too_many_points {
             return Err(WriteError::TooManyPoints(self.points_max));
@@ -78,14 +135,9 @@ impl WriteService {
                 _ => Err(WriteError::Parse(decoded.error_text().unwrap_or_default())),
             };
         }
+        let batch = std::mem::take(&mut decoded.batch);
         let stored = self
-            .engine
-            .write(storage::WriteRequest {
-                database: request.database,
-                policy: request.policy,
-                batch: std::mem::take(&mut decoded.batch),
-                origin: Origin::Local,
-            })
+            .engine_write(request.database, request.policy, batch)
             .await?;
         report(&decoded, Some(&stored))
     }
@@ -100,11 +152,8 @@ fn report(decoded: &Decoded, stored: Option<&WriteReport>) -> Result<(), WriteEr
             dropped: decoded.dropped.points,
         });
     }
-    if let Some(report) = stored.filter(|report| report.dropped.points > 0) {
-        return Err(WriteError::Partial {
-            reason: report.dropped.reason.clone(),
-            dropped: report.dropped.points,
-        });
+    if let Some(report) = stored {
+        dropped_by(report)?;
     }
     if decoded.failed_lines > 0 {
         return Err(WriteError::Partial {
@@ -113,6 +162,16 @@ fn report(decoded: &Decoded, stored: Option<&WriteReport>) -> Result<(), WriteEr
         });
     }
     Ok(())
+}
+
+fn dropped_by(report: &WriteReport) -> Result<(), WriteError> {
+    if report.dropped.points == 0 {
+        return Ok(());
+    }
+    Err(WriteError::Partial {
+        reason: report.dropped.reason.clone(),
+        dropped: report.dropped.points,
+    })
 }
 
 impl Service<WriteRequest> for WriteService {

@@ -12,6 +12,7 @@ use crate::maintenance::remove_files;
 use crate::merge::Hide;
 use crate::meta::Changes;
 use crate::parquet::read::{choose, read_rows};
+use crate::records::User;
 use crate::schema::{Database, Policy, PolicyChange};
 use crate::series::SeriesId;
 use crate::shared::Shared;
@@ -50,11 +51,13 @@ pub(crate) fn create_database(
         created,
         default_policy: policy.name.clone(),
         policies: vec![policy],
+        continuous_queries: Vec::new(),
+        subscriptions: Vec::new(),
     };
     save(shared, database)
 }
 
-fn save(shared: &Shared, database: Database) -> Result<()> {
+pub(crate) fn save(shared: &Shared, database: Database) -> Result<()> {
     let mut changes = Changes::default();
     changes.database(&database);
     shared.meta.commit(changes)?;
@@ -71,14 +74,29 @@ pub(crate) fn drop_database(shared: &Shared, name: &str) -> Result<()> {
     let _positions = shared.positions.lock();
     let mut changes = Changes::default();
     changes.remove_database(name);
+    let users = users_without(shared, name);
+    for user in users.iter().filter(|(_, changed)| *changed) {
+        changes.user(&user.0);
+    }
     shared.meta.commit(changes)?;
     let removed = {
         let mut schema = shared.schema.write();
         schema.databases.remove(name);
+        schema.users = users.into_iter().map(|(user, _)| user).collect();
         schema.remove_tables(|table| table.database == name)
     };
     discard(shared, &removed);
     Ok(())
+}
+
+/// All users without their privileges on a database, and whether they had any.
+fn users_without(shared: &Shared, database: &str) -> Vec<(User, bool)> {
+    let users = shared.schema.read().users.clone();
+    let without = |mut user: User| {
+        let had = user.privileges.remove(database).is_some();
+        (user, had)
+    };
+    users.into_iter().map(without).collect()
 }
 
 /// Creates a retention policy; the same one again is no error.
@@ -98,7 +116,7 @@ pub(crate) fn create_policy(
     {
         Some(existing) if existing.same_as(&policy) => {
             if change.default && record.default_policy != name {
-                return Err(StorageError::PolicyConflict);
+                return Err(StorageError::PolicyNotDefault);
             }
             return Ok(());
         }
@@ -132,6 +150,9 @@ pub(crate) fn drop_policy(shared: &Shared, database: &str, name: &str) -> Result
         None => return Ok(()),
     };
     record.policies.retain(|policy| policy.name != name);
+    record
+        .subscriptions
+        .retain(|subscription| subscription.policy != name);
     let mut changes = Changes::default();
     changes.database(&record);
     let of_policy = |table: &TableName| table.database == database && table.policy == name;

@@ -56,7 +56,7 @@ pub struct WriteReport {
 
 /// The storage engine. Dropping it stops its threads; what is acknowledged is in the log.
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     commits: Option<Sender<Commit>>,
     threads: Vec<JoinHandle<()>>,
 }

@@ -13,6 +13,19 @@ pub enum StorageError {
     PolicyNotFound(String),
     #[error("retention policy already exists")]
     PolicyConflict,
+    /// It exists as described, but is not the default one as asked.
+    #[error("retention policy conflicts with an existing policy")]
+    PolicyNotDefault,
+    #[error("continuous query already exists")]
+    ContinuousQueryExists,
+    #[error("subscription already exists")]
+    SubscriptionExists,
+    #[error("subscription not found")]
+    SubscriptionNotFound,
+    #[error("user already exists")]
+    UserExists,
+    #[error("user not found")]
+    UserNotFound,
     #[error("{0}")]
     InvalidPolicy(String),
     /// The memory for unflushed points is full and the flush has not caught up;

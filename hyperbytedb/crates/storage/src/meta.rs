@@ -16,6 +16,7 @@ use crate::effects::Effects;
 use crate::error::{Result, StorageError};
 use crate::files::FileEntry;
 use crate::kv::{Kv, Purpose};
+use crate::records::User;
 use crate::schema::Database;
 use crate::table::{ColumnDef, TableName};
 
@@ -25,6 +26,7 @@ const TABLE: u8 = b't';
 const SERIES: u8 = b's';
 const FILE: u8 = b'f';
 const TOMBSTONE: u8 = b'x';
+const USER: u8 = b'u';
 
 /// How far the log has gone into files, and the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -59,6 +61,7 @@ fn push_name(key: &mut Vec<u8>, name: &str) {
     key.extend_from_slice(name.as_bytes());
 }
 
+/// The key of what has one name: a database, a user.
 fn database_key(kind: u8, database: &str) -> Vec<u8> {
     let mut key = vec![kind];
     push_name(&mut key, database);
@@ -114,6 +117,14 @@ impl Changes {
     pub fn database(&mut self, database: &Database) {
         self.batch
             .put(database_key(DATABASE, &database.name), encode(database));
+    }
+
+    pub fn user(&mut self, user: &User) {
+        self.batch.put(database_key(USER, &user.name), encode(user));
+    }
+
+    pub fn remove_user(&mut self, name: &str) {
+        self.batch.delete(database_key(USER, name));
     }
 
     /// Removes a database and all below it.
@@ -223,6 +234,20 @@ impl Meta {
             Ok(())
         })?;
         Ok(databases)
+    }
+
+    /// The users in the order in which they were created.
+    ///
+    /// # Errors
+    /// When a record cannot be read.
+    pub fn users(&self) -> Result<Vec<User>> {
+        let mut users: Vec<User> = Vec::new();
+        self.kv.scan_prefix(&[USER], |_, value| {
+            users.push(decode("a user", value)?);
+            Ok(())
+        })?;
+        users.sort_by_key(|user| user.created);
+        Ok(users)
     }
 
     /// Reads all records below tables: tables first, then series, files, tombstones.

@@ -38,6 +38,10 @@ pub(crate) fn recover(shared: &Shared) -> Result<()> {
             .databases
             .insert(database.name.clone(), database);
     }
+    load.schema.users = shared.meta.users()?;
+    for user in &load.schema.users {
+        load.newest = load.newest.max(user.created);
+    }
     shared.meta.visit(&mut load)?;
     for (table, tombstone) in load.tombstones {
         load.newest = load.newest.max(tombstone.version);

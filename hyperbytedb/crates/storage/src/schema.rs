@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Version;
 use crate::error::{Result, StorageError};
+use crate::records::{ContinuousQuery, Subscription, User};
 use crate::table::{Table, TableName};
 
 const HOUR_NS: i64 = 3_600_000_000_000;
@@ -36,6 +37,12 @@ pub struct Database {
     pub policies: Vec<Policy>,
     /// May name no policy, when the default one was dropped.
     pub default_policy: String,
+    /// In the order in which they were created.
+    #[serde(default)]
+    pub continuous_queries: Vec<ContinuousQuery>,
+    /// In the order in which they were created.
+    #[serde(default)]
+    pub subscriptions: Vec<Subscription>,
 }
 
 /// What a statement says of a policy; `None` where it was silent.
@@ -188,6 +195,8 @@ impl Database {
 #[derive(Default)]
 pub struct Schema {
     pub databases: BTreeMap<String, Database>,
+    /// In the order in which they were created.
+    pub users: Vec<User>,
     tables: HashMap<String, BTreeMap<(String, String), Arc<Table>>>,
 }
 
@@ -206,6 +215,15 @@ impl Schema {
         self.tables
             .get(&name.database)?
             .get(&(name.measurement.clone(), name.policy.clone()))
+    }
+
+    /// # Errors
+    /// When there is no such user.
+    pub fn user(&self, name: &str) -> Result<&User> {
+        self.users
+            .iter()
+            .find(|user| user.name == name)
+            .ok_or(StorageError::UserNotFound)
     }
 
     /// The table of that name, a new one if need be.

@@ -120,7 +120,7 @@ fn value(column: &Column, row: usize, out: &mut Vec<u8>) {
 }
 
 /// Appends a field, in quotes where it needs them.
-fn field(text: &str, out: &mut Vec<u8>) {
+pub fn field(text: &str, out: &mut Vec<u8>) {
     let quoted = text == "\\."
         || text.starts_with(char::is_whitespace)
         || text

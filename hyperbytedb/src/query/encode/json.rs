@@ -31,6 +31,8 @@ pub struct JsonEncoder {
     /// With chunks: rows that wait until it is known what follows them.
     waiting: Vec<SeriesChunk>,
     waiting_rows: usize,
+    /// All series of the statement go into one document.
+    whole: bool,
     depth: usize,
 }
 
@@ -48,6 +50,7 @@ impl JsonEncoder {
             has_rows: false,
             waiting: Vec::new(),
             waiting_rows: 0,
+            whole: false,
             depth: 0,
         }
     }
@@ -242,7 +245,12 @@ impl JsonEncoder {
             self.key("series", out);
             self.enter(b'[', out);
             self.begin_series(first, out);
-            for chunk in &waiting {
+            for (place, chunk) in waiting.iter().enumerate() {
+                if place > 0 && !chunk.continues(&waiting[place - 1]) {
+                    self.end_series(false, out);
+                    self.next(out);
+                    self.begin_series(chunk, out);
+                }
                 self.rows(chunk, out);
             }
             self.end_series(series_goes_on, out);
@@ -253,6 +261,12 @@ impl JsonEncoder {
     }
 
     fn wait(&mut self, chunk: &SeriesChunk, most: usize, out: &mut Vec<u8>) {
+        if self.whole {
+            if chunk.rows() > 0 || is_bare(chunk) {
+                self.waiting.push(chunk.clone());
+            }
+            return;
+        }
         let same = self.waiting.last().map(|last| chunk.continues(last));
         if same == Some(false) {
             self.document(false, true, None, out);
@@ -285,6 +299,7 @@ impl Encode for JsonEncoder {
         self.id = id;
         self.timezone = timezone;
         self.messages = messages.to_vec();
+        self.whole = false;
         if self.options.chunk_rows.is_some() {
             return;
         }
@@ -297,11 +312,15 @@ impl Encode for JsonEncoder {
         self.begin_result(out);
     }
 
+    fn keep_whole(&mut self) {
+        self.whole = true;
+    }
+
     fn chunk(&mut self, chunk: &SeriesChunk, out: &mut Vec<u8>) {
         if let Some(most) = self.options.chunk_rows {
             return self.wait(chunk, most.max(1), out);
         }
-        if chunk.rows() == 0 {
+        if chunk.rows() == 0 && !is_bare(chunk) {
             return;
         }
         let goes_on = self.open.as_ref().map(|open| chunk.continues(open));
@@ -350,6 +369,11 @@ impl Encode for JsonEncoder {
         }
         self.end_document(out);
     }
+}
+
+/// A table without rows that is shown with its columns.
+fn is_bare(chunk: &SeriesChunk) -> bool {
+    chunk.times.is_none() && chunk.values.is_empty()
 }
 
 #[inline]

@@ -25,6 +25,10 @@ struct Statement {
     messages: Vec<Message>,
     series: Vec<u8>,
     count: u32,
+    /// Place of the open series' map.
+    head: usize,
+    /// All series of the statement go into one document.
+    whole: bool,
     /// Place of the row count of the open series, and the count.
     rows: Option<(usize, u32)>,
     open: Option<SeriesChunk>,
@@ -45,9 +49,13 @@ impl MsgpackEncoder {
         let statement = &mut self.statement;
         if let Some((place, rows)) = statement.rows.take() {
             patch(&mut statement.series, place, rows);
-            if self.options.chunk_rows.is_some() {
+            if partial {
                 string("partial", &mut statement.series);
-                statement.series.push(if partial { 0xc3 } else { 0xc2 });
+                statement.series.push(0xc3);
+                // One entry more than the map was begun with.
+                if let Some(head) = statement.series.get_mut(statement.head) {
+                    *head += 1;
+                }
             }
         }
         statement.open = None;
@@ -58,11 +66,8 @@ impl MsgpackEncoder {
         let out = &mut statement.series;
         let named = !chunk.key.name.is_empty();
         let tagged = !chunk.key.tags.is_empty();
-        let chunked = self.options.chunk_rows.is_some();
-        map(
-            2 + u8::from(named) + u8::from(tagged) + u8::from(chunked),
-            out,
-        );
+        statement.head = out.len();
+        map(2 + u8::from(named) + u8::from(tagged), out);
         if named {
             string("name", out);
             string(&chunk.key.name, out);
@@ -180,20 +185,25 @@ impl Encode for MsgpackEncoder {
         };
     }
 
+    fn keep_whole(&mut self) {
+        self.statement.whole = true;
+    }
+
     fn chunk(&mut self, chunk: &SeriesChunk, out: &mut Vec<u8>) {
         let goes_on =
             |open: &Option<SeriesChunk>| open.as_ref().is_some_and(|open| chunk.continues(open));
         if self.statement.open.is_some() && !goes_on(&self.statement.open) {
-            if self.options.chunk_rows.is_some() {
+            if self.options.chunk_rows.is_some() && !self.statement.whole {
                 self.document(false, out);
             } else {
                 self.close_series(false);
             }
         }
-        let most = self
-            .options
-            .chunk_rows
-            .map_or(usize::MAX, |rows| rows.max(1));
+        let most = self.options.chunk_rows.filter(|_| !self.statement.whole);
+        let most = most.map_or(usize::MAX, |rows| rows.max(1));
+        if chunk.times.is_none() && chunk.values.is_empty() {
+            self.open_series(chunk);
+        }
         let mut from = 0;
         while from < chunk.rows() {
             let written = self.statement.rows.map_or(0, |(_, rows)| rows as usize);
@@ -221,6 +231,13 @@ impl Encode for MsgpackEncoder {
     fn finish(&mut self, out: &mut Vec<u8>) {
         self.flush(out);
     }
+}
+
+/// Appends the document of a request that failed.
+pub fn error(text: &str, out: &mut Vec<u8>) {
+    map(1, out);
+    string("error", out);
+    string(text, out);
 }
 
 fn length(len: usize, out: &mut Vec<u8>) {

@@ -6,4 +6,5 @@
 mod common;
 mod crash;
 mod law;
+mod records;
 mod write;
