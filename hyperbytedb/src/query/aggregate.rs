@@ -295,6 +295,9 @@ impl GroupReducer {
         };
         let mut from = 0;
         while from < rows.times.len() && !self.ending.ended() {
+            // A bucket has the row that opens it, even where a clock change lets it begin
+            // or end on the other side of that row.
+            let at_least = usize::from(self.current.is_none());
             let (start, end) = match self.current {
                 Some(bucket) => bucket,
                 None => self.buckets.window(rows.times[from]),
@@ -307,6 +310,7 @@ impl GroupReducer {
                 rest.iter()
                     .take_while(|time| **time >= start && **time < end)
                     .count()
+                    .max(at_least)
             };
             if inside > 0 {
                 self.reducer.push(&rows, from..from + inside)?;
@@ -359,6 +363,45 @@ mod tests {
             }
         }
         seen
+    }
+
+    #[test]
+    fn every_row_is_counted_around_a_clock_change() {
+        const MINUTE: i64 = 60_000_000_000;
+        // 2019-03-10, when the clocks of New York go forward at 07:00 UTC.
+        let day = 17_965 * 24 * 60 * MINUTE;
+        let buckets = Buckets {
+            every: 90 * MINUTE,
+            offset: -MINUTE,
+            timezone: Some(chrono_tz::America::New_York),
+            time: crate::query::scan::TimeBounds {
+                min: day,
+                max: day + 24 * 60 * MINUTE,
+            },
+            ascending: true,
+        };
+        let times: Vec<i64> = (0..1440).map(|minute| day + minute * MINUTE).collect();
+        let block = Block {
+            key: std::sync::Arc::default(),
+            columns: vec![Column::Float(vec![1.0; times.len()].into())],
+            times: times.into(),
+        };
+        let budget = Budget::new(&crate::query::tests::context());
+        let mut reducer = GroupReducer::new(
+            &Function::Count,
+            Some(DataType::Float),
+            buckets,
+            0,
+            Vec::new(),
+            Ending::Never,
+            &budget,
+        );
+        reducer.push(&block).expect("counted");
+        let (series, _) = reducer.finish().expect("counted");
+        let Column::Integer(counts) = series.values else {
+            panic!("counts are integers");
+        };
+        assert_eq!(counts.values().iter().sum::<i64>(), 1440);
     }
 
     #[test]

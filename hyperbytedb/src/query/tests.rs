@@ -21,7 +21,7 @@ use memory::Memory;
 
 const SECOND: i64 = 1_000_000_000;
 
-fn context() -> QueryContext {
+pub(super) fn context() -> QueryContext {
     QueryContext {
         database: "db".to_owned(),
         policy: None,
