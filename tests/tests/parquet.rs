@@ -29,7 +29,11 @@ fn pyarrow_and_duckdb_read_the_files() {
         Ok(python) => python,
         Err(reason) => return tools::cannot_run("reading the files with others", &reason),
     };
-    let sandbox = Sandbox::new().with("flush", "interval_secs", "1");
+    let sandbox = Sandbox::new().with("flush", "interval_secs", "1").with(
+        "write",
+        "unsigned_integers",
+        "true",
+    );
     let node = sandbox.start();
     let client = node.client();
     client.run("CREATE DATABASE db");

@@ -46,6 +46,9 @@ pub enum HttpError {
 /// Seconds after which a client may try again.
 const RETRY_SECONDS: &str = "1";
 
+/// Bytes of a text that go into the header; many clients refuse headers beyond 64 KiB.
+const HEADER_BYTES_MAX: usize = 16 << 10;
+
 impl HttpError {
     /// The status. What can succeed later is 5xx: Telegraf drops a batch on any 4xx.
     #[must_use]
@@ -89,9 +92,7 @@ impl HttpError {
         *answer.status_mut() = status;
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if let Ok(value) =
-            HeaderValue::from_bytes(text.replace(|c: char| c.is_control(), " ").as_bytes())
-        {
+        if let Ok(value) = HeaderValue::from_bytes(header_text(&text).as_bytes()) {
             headers.insert("x-influxdb-error", value);
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -99,6 +100,13 @@ impl HttpError {
         }
         answer
     }
+}
+
+/// The text for a header: on one line, and not longer than clients take. The body has
+/// all of it.
+fn header_text(text: &str) -> String {
+    let end = text.floor_char_boundary(HEADER_BYTES_MAX);
+    text[..end].replace(|c: char| c.is_control(), " ")
 }
 
 /// What Go's router says of paths and methods that nobody serves.
@@ -146,6 +154,16 @@ mod tests {
         assert_eq!(answer.headers()["retry-after"], RETRY_SECONDS);
         let text = answer.headers()["x-influxdb-error"].to_str().unwrap();
         assert!(text.contains("cache-max-memory-size exceeded"));
+    }
+
+    #[test]
+    fn a_long_text_is_whole_in_the_body_only() {
+        let text = format!("a\n{}", "é".repeat(HEADER_BYTES_MAX));
+        let header = header_text(&text);
+        assert!(header.starts_with("a é"));
+        assert!(header.len() <= HEADER_BYTES_MAX);
+        let answer = HttpError::Parse(text.clone()).answer(Format::default());
+        assert!(hyper::body::Body::size_hint(answer.body()).lower() > text.len() as u64);
     }
 
     #[test]
