@@ -14,3 +14,12 @@ pub mod wait;
 
 pub use client::{Client, Reply};
 pub use node::{Node, Sandbox};
+
+/// A file below the folder of these tests. Asked at run time: several checkouts may share
+/// one target directory, and a test that another one built would read its files.
+#[must_use]
+pub fn beside(relative: &str) -> std::path::PathBuf {
+    let built_in = env!("CARGO_MANIFEST_DIR").to_string();
+    let directory = std::env::var("CARGO_MANIFEST_DIR").unwrap_or(built_in);
+    std::path::Path::new(&directory).join(relative)
+}

@@ -8,7 +8,9 @@ use serde_json::json;
 
 /// A program of this test, beside it.
 fn script(name: &str) -> String {
-    format!("{}/tests/clients/{name}", env!("CARGO_MANIFEST_DIR"))
+    process_tests::beside(&format!("tests/clients/{name}"))
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn influx(node: &Node, arguments: &[&str]) -> Option<String> {

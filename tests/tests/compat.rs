@@ -1,7 +1,7 @@
 //! Answers recorded from a real InfluxDB: `tests/compat/README.md` has the format.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use process_tests::{Client, Sandbox};
 use serde_json::Value;
@@ -14,7 +14,7 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("compat/cases");
+    let directory = process_tests::beside("compat/cases");
     let entries = fs::read_dir(&directory).expect("the directory of cases");
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a case").path()).collect();
     paths.sort();

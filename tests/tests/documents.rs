@@ -1,13 +1,11 @@
 //! What README promises exists, and what exists is in README.
 
 use std::fs;
-use std::path::Path;
 
 use process_tests::Sandbox;
 
 fn readme() -> String {
-    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    fs::read_to_string(place).expect("README.md")
+    fs::read_to_string(process_tests::beside("../README.md")).expect("README.md")
 }
 
 /// All keys of the configuration with their defaults, as the binary prints them.

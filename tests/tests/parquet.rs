@@ -50,7 +50,7 @@ fn pyarrow_and_duckdb_read_the_files() {
     node.stop();
     let root = sandbox.data_dir();
     for reader in ["pyarrow_reads.py", "duckdb_reads.py"] {
-        let program = format!("{}/tests/parquet/{reader}", env!("CARGO_MANIFEST_DIR"));
+        let program = process_tests::beside(&format!("tests/parquet/{reader}"));
         let mut command = Command::new(&python);
         // -B: no byte code into the source tree.
         command.arg("-B").arg(&program).arg(&root);
