@@ -4,7 +4,7 @@
 mod identify;
 mod trace;
 
-pub use identify::{Identify, IdentifyLayer};
+pub use identify::{Identify, IdentifyLayer, VERSION};
 pub use trace::{Trace, TraceLayer};
 
 /// The id of a request, put there by [`IdentifyLayer`].

@@ -7,8 +7,7 @@ use storage::Engine;
 use super::Answer;
 use super::body::AnswerBody;
 use super::request::Parameters;
-
-const VERSION: &str = concat!("1.8.10-hyperbytedb.", env!("CARGO_PKG_VERSION"));
+use crate::layers::VERSION;
 
 /// `/ping`: 204, or the version when `verbose` is asked for.
 pub fn ping(parameters: &Parameters) -> Answer {

@@ -11,7 +11,7 @@ use tower::{Layer, Service};
 use super::RequestId;
 
 /// What clients read to decide how to talk; they test for the prefix `1.`.
-const VERSION: &str = concat!("1.8.10-hyperbytedb.", env!("CARGO_PKG_VERSION"));
+pub const VERSION: &str = concat!("1.8.10-hyperbytedb.", env!("CARGO_PKG_VERSION"));
 /// Longest id that is taken over from a client.
 const ID_BYTES_MAX: usize = 128;
 

@@ -2,6 +2,7 @@
 //! `f0…`, time `t`. So no name that a user chose occurs outside the description of a
 //! file's columns.
 
+use arrow::datatypes::DataType as ArrowType;
 use influxql::ast::{DataType, Expr};
 use points::FieldType;
 use storage::{ColumnId, ReadView};
@@ -148,5 +149,17 @@ pub fn field_type(data_type: DataType, name: &str) -> Result<FieldType, QueryErr
         DataType::Tag | DataType::AnyField => Err(QueryError::Engine(format!(
             "{name} is not resolved to a field"
         ))),
+    }
+}
+
+/// The Arrow type of a field's values.
+#[must_use]
+pub fn arrow_type(field_type: FieldType) -> ArrowType {
+    match field_type {
+        FieldType::Float => ArrowType::Float64,
+        FieldType::Integer => ArrowType::Int64,
+        FieldType::Unsigned => ArrowType::UInt64,
+        FieldType::String => ArrowType::Utf8,
+        FieldType::Boolean => ArrowType::Boolean,
     }
 }

@@ -6,11 +6,10 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chdb::{ChdbError, Pool, Query};
-use points::FieldType;
-use storage::{Engine, StorageError, TableName};
+use storage::{Engine, StorageError};
 
-use super::layout::Layout;
-use super::series::select;
+use super::layout::{Layout, arrow_type};
+use super::series::open;
 use super::sources::{Sources, sources_of};
 use super::sql::query_of;
 use crate::query::context::QueryContext;
@@ -54,18 +53,9 @@ impl Reader for ClickHouseReader {
     fn scan(&self, scan: &Scan, context: &QueryContext) -> Result<Batches, QueryError> {
         context.check()?;
         let nothing: Batches = Box::new(std::iter::empty());
-        let name = TableName {
-            database: scan.table.database.clone(),
-            policy: scan.table.policy.clone(),
-            measurement: scan.table.measurement.clone(),
-        };
-        let view = self
-            .engine
-            .read_view(&name, (scan.time.min, scan.time.max))?;
-        let Some(mut view) = view else {
+        let Some((view, _settled)) = open(&self.engine, scan)? else {
             return Ok(nothing);
         };
-        select(&mut view, scan.filter.as_ref());
         let view = Arc::new(view);
         let layout = Arc::new(Layout::new(scan, &view)?);
         let Sources {
@@ -128,16 +118,6 @@ fn query_error(error: &ChdbError, context: &QueryContext) -> QueryError {
             limit_bytes: context.memory_bytes_max,
         },
         other => QueryError::Engine(other.to_string()),
-    }
-}
-
-fn arrow_type(field_type: FieldType) -> DataType {
-    match field_type {
-        FieldType::Float => DataType::Float64,
-        FieldType::Integer => DataType::Int64,
-        FieldType::Unsigned => DataType::UInt64,
-        FieldType::String => DataType::Utf8,
-        FieldType::Boolean => DataType::Boolean,
     }
 }
 

@@ -3,7 +3,10 @@
 use influxql::ast::{BinaryOp, DataType, Expr};
 use points::TagSet;
 use regex::Regex;
-use storage::{ReadView, SeriesId};
+use storage::{Engine, ReadView, SeriesId, TableName};
+
+use crate::query::error::QueryError;
+use crate::query::scan::Scan;
 
 /// The part of a filter that speaks of tags alone.
 #[derive(Debug)]
@@ -85,9 +88,27 @@ fn comparison(op: BinaryOp, lhs: &Expr, rhs: &Expr) -> Option<TagFilter> {
     }
 }
 
+/// What a scan reads: its measurement's view, narrowed to the series that the filter
+/// leaves, and whether that settles the filter. `None` when there is no such measurement.
+///
+/// # Errors
+/// When the database or the policy does not exist.
+pub fn open(engine: &Engine, scan: &Scan) -> Result<Option<(ReadView, bool)>, QueryError> {
+    let name = TableName {
+        database: scan.table.database.clone(),
+        policy: scan.table.policy.clone(),
+        measurement: scan.table.measurement.clone(),
+    };
+    let view = engine.read_view(&name, (scan.time.min, scan.time.max))?;
+    Ok(view.map(|mut view| {
+        let settled = select(&mut view, scan.filter.as_ref());
+        (view, settled)
+    }))
+}
+
 /// Narrows the view to the series that the filter leaves; true when that settles the
 /// filter, so that no row needs to be looked at for it.
-pub fn select(view: &mut ReadView, filter: Option<&Expr>) -> bool {
+fn select(view: &mut ReadView, filter: Option<&Expr>) -> bool {
     let Some(expr) = filter else {
         return true;
     };

@@ -15,7 +15,7 @@ use chdb::{TableReader, identifier, literal};
 use points::FieldType;
 use storage::{FileEntry, ReadView, Rows, Run, StorageError, tag_array, tag_column};
 
-use super::layout::{FieldColumn, Layout};
+use super::layout::{FieldColumn, Layout, arrow_type};
 
 /// SELECTs whose union is the input of the query, with the Arrow tables they name.
 pub struct Sources {
@@ -192,16 +192,6 @@ fn sql_type(field_type: FieldType) -> &'static str {
         FieldType::Unsigned => "Nullable(UInt64)",
         FieldType::String => "Nullable(String)",
         FieldType::Boolean => "Nullable(Bool)",
-    }
-}
-
-fn arrow_type(field_type: FieldType) -> DataType {
-    match field_type {
-        FieldType::Float => DataType::Float64,
-        FieldType::Integer => DataType::Int64,
-        FieldType::Unsigned => DataType::UInt64,
-        FieldType::String => DataType::Utf8,
-        FieldType::Boolean => DataType::Boolean,
     }
 }
 

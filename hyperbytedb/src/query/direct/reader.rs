@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storage::{Engine, TableName};
+use storage::Engine;
 
 use super::aggregates::aggregate;
 use super::parts::Parts;
@@ -10,7 +10,7 @@ use super::rows::rows;
 use crate::query::clickhouse::ClickHouseReader;
 use crate::query::clickhouse::filter::is_sayable;
 use crate::query::clickhouse::layout::Layout;
-use crate::query::clickhouse::series::select;
+use crate::query::clickhouse::series::open;
 use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
 use crate::query::scan::{Batches, Output, Reader, Scan};
@@ -64,18 +64,9 @@ impl DirectReader {
     }
 
     fn parts(&self, scan: &Scan) -> Result<Option<Parts>, QueryError> {
-        let name = TableName {
-            database: scan.table.database.clone(),
-            policy: scan.table.policy.clone(),
-            measurement: scan.table.measurement.clone(),
-        };
-        let view = self
-            .engine
-            .read_view(&name, (scan.time.min, scan.time.max))?;
-        let Some(mut view) = view else {
+        let Some((view, settled)) = open(&self.engine, scan)? else {
             return Ok(None);
         };
-        let settled = select(&mut view, scan.filter.as_ref());
         let layout = Layout::new(scan, &view)?;
         let filter = scan.filter.as_ref().filter(|_| !settled);
         Parts::new(view, layout, filter).map(Some)
