@@ -1,7 +1,7 @@
 # The only door. Everything is built with one profile (release): RocksDB and the other
 # native parts are built once, and what is tested is what runs.
 .DEFAULT_GOAL := run
-.PHONY: setup build run test check bench conformance clean
+.PHONY: setup build run test check bench compat clean
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # rustup's cargo may not be on the PATH of the shell that installed it.
@@ -25,6 +25,7 @@ test:
 	@scripts/setup tests
 	$(BUILD)
 	cargo test --release --workspace
+	COMPAT_ONLY=fuzz scripts/compat
 
 check:
 	@scripts/setup tests
@@ -39,10 +40,11 @@ bench:
 	$(BUILD)
 	@scripts/bench
 
-conformance:
+# Against a real InfluxDB; COMPAT_QUERIES and COMPAT_SEEDS make it large.
+compat:
 	@scripts/setup tests
 	$(BUILD)
-	@scripts/conformance
+	@scripts/compat
 
 # Build output and nothing else: data, and what scripts/setup fetched, stay.
 clean:

@@ -21,19 +21,23 @@ pub enum Column {
     Unsigned(UInt64Array),
     String(StringArray),
     Boolean(BooleanArray),
+    /// Values of several types: text or booleans with the number of `fill(n)` where they
+    /// are missing, as InfluxDB puts it out. Only results have such columns.
+    Mixed(Arc<[Value]>),
     /// That many nulls of no known type.
     Null(usize),
 }
 
 /// Runs an expression with the Arrow array of a typed column bound to a name.
 macro_rules! with_array {
-    ($column:expr, $array:ident => $body:expr, null($count:ident) => $null:expr) => {
+    ($column:expr, $array:ident => $body:expr, mixed($values:ident) => $mixed:expr, null($count:ident) => $null:expr) => {
         match $column {
             Column::Float($array) => $body,
             Column::Integer($array) => $body,
             Column::Unsigned($array) => $body,
             Column::String($array) => $body,
             Column::Boolean($array) => $body,
+            Column::Mixed($values) => $mixed,
             Column::Null($count) => $null,
         }
     };
@@ -73,8 +77,33 @@ impl Column {
             Column::Unsigned(a) => Arc::new(a.clone()),
             Column::String(a) => Arc::new(a.clone()),
             Column::Boolean(a) => Arc::new(a.clone()),
+            Column::Mixed(_) => self.unmixed().to_array(),
             Column::Null(len) => new_null_array(&ArrowType::Null, *len),
         }
+    }
+
+    /// Text or booleans with `number` in place of every null.
+    #[must_use]
+    pub fn mixed_with(&self, number: &Value) -> Column {
+        let value = |row| match self.value(row) {
+            Value::Null => number.clone(),
+            value => value,
+        };
+        Column::Mixed((0..self.len()).map(value).collect())
+    }
+
+    /// The column without the numbers that [`Column::mixed_with`] put in.
+    #[must_use]
+    pub fn unmixed(&self) -> Column {
+        let Column::Mixed(values) = self else {
+            return self.clone();
+        };
+        let own = |v: &&Value| matches!(v, Value::String(_) | Value::Boolean(_));
+        let mut out = ColumnBuilder::new(None);
+        for value in values.iter() {
+            out.push(Some(value).filter(own).unwrap_or(&Value::Null));
+        }
+        out.finish()
     }
 
     /// `len` nulls of a type (of no type for `None`).
@@ -107,7 +136,7 @@ impl Column {
 
     #[must_use]
     pub fn len(&self) -> usize {
-        with_array!(self, a => a.len(), null(n) => *n)
+        with_array!(self, a => a.len(), mixed(v) => v.len(), null(n) => *n)
     }
 
     #[must_use]
@@ -117,12 +146,13 @@ impl Column {
 
     #[must_use]
     pub fn is_null(&self, row: usize) -> bool {
-        with_array!(self, a => a.is_null(row), null(_n) => true)
+        with_array!(self, a => a.is_null(row), mixed(v) => v[row] == Value::Null, null(_n) => true)
     }
 
     #[must_use]
     pub fn null_count(&self) -> usize {
-        with_array!(self, a => a.null_count(), null(n) => *n)
+        let null = |v: &&Value| **v == Value::Null;
+        with_array!(self, a => a.null_count(), mixed(v) => v.iter().filter(null).count(), null(n) => *n)
     }
 
     /// The type of the values, `None` when there are only untyped nulls.
@@ -134,6 +164,7 @@ impl Column {
             Column::Unsigned(_) => Some(DataType::Unsigned),
             Column::String(_) => Some(DataType::String),
             Column::Boolean(_) => Some(DataType::Boolean),
+            Column::Mixed(_) => self.unmixed().data_type(),
             Column::Null(_) => None,
         }
     }
@@ -150,6 +181,7 @@ impl Column {
             Column::Unsigned(a) => Value::Unsigned(a.value(row)),
             Column::String(a) => Value::String(a.value(row).to_owned()),
             Column::Boolean(a) => Value::Boolean(a.value(row)),
+            Column::Mixed(values) => values[row].clone(),
             Column::Null(_) => Value::Null,
         }
     }
@@ -171,6 +203,7 @@ impl Column {
             Column::Unsigned(a) => Column::Unsigned(a.slice(offset, len)),
             Column::String(a) => Column::String(a.slice(offset, len)),
             Column::Boolean(a) => Column::Boolean(a.slice(offset, len)),
+            Column::Mixed(values) => Column::Mixed(values[offset..offset + len].into()),
             Column::Null(_) => Column::Null(len),
         }
     }
@@ -183,6 +216,12 @@ impl Column {
         if let Column::Null(_) = self {
             return Ok(Column::Null(indices.len()));
         }
+        if let Column::Mixed(values) = self {
+            let place = |row| usize::try_from(row).unwrap_or(usize::MAX);
+            let value = |row: Option<u64>| row.and_then(|row| values.get(place(row)).cloned());
+            let taken = indices.iter().map(|row| value(row).unwrap_or(Value::Null));
+            return Ok(Column::Mixed(taken.collect()));
+        }
         let taken = compute::take(&*self.to_array(), indices, None).map_err(|e| arrow_error(&e))?;
         Column::from_array(&taken)
     }
@@ -194,6 +233,15 @@ impl Column {
     pub fn filter(&self, mask: &BooleanArray) -> Result<Column, QueryError> {
         if let Column::Null(_) = self {
             return Ok(Column::Null(mask.true_count()));
+        }
+        if let Column::Mixed(values) = self {
+            let kept = values
+                .iter()
+                .zip(mask)
+                .filter(|(_, keep)| *keep == Some(true));
+            return Ok(Column::Mixed(
+                kept.map(|(value, _)| value.clone()).collect(),
+            ));
         }
         let kept = compute::filter(&*self.to_array(), mask).map_err(|e| arrow_error(&e))?;
         Column::from_array(&kept)
@@ -208,6 +256,14 @@ impl Column {
         let data_type = columns.iter().find_map(Column::data_type);
         if let [only] = columns {
             return Ok(only.clone());
+        }
+        if columns
+            .iter()
+            .any(|column| matches!(column, Column::Mixed(_)))
+        {
+            let rows = |column: &Column| (0..column.len()).map(|row| column.value(row)).collect();
+            let values: Vec<Vec<Value>> = columns.iter().map(rows).collect();
+            return Ok(Column::Mixed(values.concat().into()));
         }
         if data_type.is_none() {
             return Ok(Column::Null(columns.iter().map(Column::len).sum()));
@@ -273,6 +329,7 @@ impl Column {
                     offsets.last().copied().unwrap_or(0) - offsets.first().copied().unwrap_or(0);
                 a.len() * 4 + usize::try_from(text).unwrap_or(0)
             }
+            Column::Mixed(values) => values.iter().map(Value::bytes).sum(),
             Column::Null(_) => 0,
         }
     }

@@ -227,11 +227,14 @@ pub fn default_nulls(column: Column, fill: Fill) -> Result<Column, QueryError> {
     match fill {
         Fill::Null | Fill::None | Fill::Linear => Ok(column),
         Fill::Number(n) => {
-            let value = match column.data_type() {
-                Some(data_type) => number(n).cast(data_type),
-                None => number(n),
-            };
-            Ok(replace_nulls(&column, &value))
+            Ok(match column.data_type() {
+                // A number is shown even among text.
+                Some(DataType::String | DataType::Tag | DataType::Boolean) => {
+                    column.mixed_with(&number(n))
+                }
+                Some(data_type) => replace_nulls(&column, &number(n).cast(data_type)),
+                None => replace_nulls(&column, &number(n)),
+            })
         }
         Fill::Previous => {
             let mut last = None;

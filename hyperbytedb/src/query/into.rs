@@ -106,6 +106,7 @@ fn table_of(target: &Measurement, chunk: &SeriesChunk) -> Table {
 }
 
 fn field_of(name: &str, column: &Column, kept: &[usize]) -> Option<FieldColumn> {
+    let column = &column.unmixed();
     let present: Vec<bool> = kept.iter().map(|row| !column.is_null(*row)).collect();
     if !present.contains(&true) {
         return None;
@@ -127,7 +128,7 @@ fn field_of(name: &str, column: &Column, kept: &[usize]) -> Option<FieldColumn> 
             }
             Values::String(strings)
         }
-        Column::Null(_) => return None,
+        Column::Mixed(_) | Column::Null(_) => return None,
     };
     Some(FieldColumn {
         name: name.to_string(),

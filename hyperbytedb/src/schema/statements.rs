@@ -159,21 +159,22 @@ fn delete_series(
     }
     for name in meant(&delete.sources, engine, &database)? {
         let table = engine.with_schema(|schema| schema.table(&name).cloned());
-        let fields = table
-            .map(|table| table.read().resolved_fields())
-            .unwrap_or_default();
+        let (fields, empty) = table.map_or((Vec::new(), true), |table| {
+            let inner = table.read();
+            (inner.resolved_fields(), inner.series.is_empty())
+        });
         let is_field = |reference: &str| fields.iter().any(|(field, _)| field == reference);
-        let series = match &condition {
+        let series = match condition.as_ref().map(|c| predicate(c, &is_field)) {
             None => SeriesPredicate::All,
-            Some(condition) => {
-                predicate(condition, &is_field).map_err(|refused| match refused {
-                    Refused::Field => {
-                        let shard = shards.first(engine, &name.database, &name.policy);
-                        QueryError::Invalid(format!("shard {shard}: {FIELDS_UNSUPPORTED}"))
-                    }
-                    Refused::Other(error) => error,
-                })?
+            Some(Ok(series)) => series,
+            // InfluxDB looks at the condition when it looks at series.
+            Some(Err(_)) if empty => continue,
+            Some(Err(Refused::Field)) => {
+                let shard = shards.first(engine, &name.database, &name.policy);
+                let refusal = format!("shard {shard}: {FIELDS_UNSUPPORTED}");
+                return Err(QueryError::Invalid(refusal));
             }
+            Some(Err(Refused::Other(error))) => return Err(error),
         };
         engine.delete(&DeleteRequest {
             table: &name,

@@ -388,6 +388,7 @@ fn value(column: &Column, row: usize, out: &mut Vec<u8>) {
         Column::Boolean(a) if a.is_valid(row) => {
             out.extend_from_slice(if a.value(row) { b"true" } else { b"false" });
         }
+        Column::Mixed(values) => value(&Column::repeated(&values[row], 1), 0, out),
         _ => out.extend_from_slice(b"null"),
     }
 }

@@ -306,6 +306,7 @@ fn value(column: &Column, row: usize, out: &mut Vec<u8>) {
         }
         Column::String(a) if a.is_valid(row) => string(a.value(row), out),
         Column::Boolean(a) if a.is_valid(row) => out.push(if a.value(row) { 0xc3 } else { 0xc2 }),
+        Column::Mixed(values) => value(&Column::repeated(&values[row], 1), 0, out),
         _ => out.push(0xc0),
     }
 }

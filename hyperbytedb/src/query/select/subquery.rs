@@ -47,7 +47,7 @@ pub(crate) fn subquery_rows<'a>(
             fill => fill,
         },
     };
-    let blocks = run(inner, &run_as, engine)?;
+    let blocks = unmixed(run(inner, &run_as, engine)?);
     let blocks = filtered(blocks, inner, condition, &dimensions)?;
     let mapped = mapped(blocks, inner, request, &dimensions);
     if dimensions == request.dimensions {
@@ -71,6 +71,16 @@ pub(crate) fn subquery_rows<'a>(
         engine,
     )?;
     Ok(if filled { rows } else { within(rows, request) })
+}
+
+/// The numbers that `fill(n)` shows among text are no values for the outer statement.
+fn unmixed(blocks: Blocks<'_>) -> Blocks<'_> {
+    Box::new(blocks.map(|block| {
+        block.map(|block| Block {
+            columns: block.columns.iter().map(Column::unmixed).collect(),
+            ..block
+        })
+    }))
 }
 
 fn tag_column(block: &Block, place: usize) -> Column {
