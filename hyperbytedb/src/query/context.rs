@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::QueryError;
+use super::work::Work;
 
 /// Limits and circumstances of one running statement.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct QueryContext {
     pub buckets_max: usize,
     /// Set when the client is gone or the query was killed.
     pub cancelled: Arc<AtomicBool>,
+    /// What was read so far.
+    pub work: Arc<Work>,
 }
 
 impl QueryContext {

@@ -7,13 +7,14 @@ use influxql::ast::{SelectStatement, Statement};
 use super::catalog::Catalog;
 use super::context::QueryContext;
 use super::error::QueryError;
+use super::explain::explain;
 use super::output::{SelectOutput, StatementOutput};
 use super::plan;
 use super::scan::Reader;
 use super::select;
 use super::show;
 
-/// Executes the statements that ask: `SELECT` and the `SHOW …` that the schema
+/// Executes the statements that ask: `SELECT`, `EXPLAIN` and the `SHOW …` that the schema
 /// answers. The rows of a `SELECT … INTO` come out like those of any other; writing
 /// them is the caller's.
 ///
@@ -30,6 +31,10 @@ pub fn execute_statement<'a>(
     match statement {
         Statement::Select(select) => {
             execute_select(select, catalog, reader, context).map(StatementOutput::Select)
+        }
+        Statement::Explain { select, analyze } => {
+            let lines = explain(select, *analyze, catalog, reader, context)?;
+            Ok(StatementOutput::Series(lines))
         }
         other => Ok(match show::execute(other, catalog, reader, context)? {
             Some(chunks) => StatementOutput::Series(chunks),

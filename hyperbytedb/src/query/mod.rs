@@ -24,10 +24,12 @@ pub mod service;
 pub mod shard;
 pub mod show;
 pub mod value;
+pub mod work;
 
 mod aggregate;
 mod budget;
 mod call;
+mod explain;
 mod fill;
 mod functions;
 mod math;

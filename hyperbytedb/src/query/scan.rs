@@ -111,6 +111,29 @@ pub enum AggregateFunction {
 /// if `Scan::descending`). Field columns are Float64, Int64, UInt64, Utf8, Boolean.
 pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch, QueryError>> + Send>;
 
+/// How a reader would answer a scan.
+#[derive(Debug, Clone, Default)]
+pub struct ScanPlan {
+    /// `direct` or `clickhouse`.
+    pub executor: &'static str,
+    /// Why that one.
+    pub reason: &'static str,
+    /// Series that the filter leaves.
+    pub series: u64,
+    /// Series of the measurement.
+    pub series_all: u64,
+    pub files: u64,
+    pub file_bytes: u64,
+    /// Sorted runs in memory.
+    pub runs: u64,
+    /// Stretches of time in which sources overlap, so that their rows are merged.
+    pub windows: u64,
+    /// Rows to look at, about.
+    pub rows: u64,
+    /// What ClickHouse gets to execute.
+    pub sql: Option<String>,
+}
+
 /// Answers scans. Blocking: called on threads that may block.
 pub trait Reader: Send + Sync {
     /// Starts a scan.
@@ -119,4 +142,11 @@ pub trait Reader: Send + Sync {
     /// When the engine, a file or a limit of `context` stops it; errors may also
     /// come out of the iterator.
     fn scan(&self, scan: &Scan, context: &QueryContext) -> Result<Batches, QueryError>;
+
+    /// Says how a scan would be answered, without reading rows; `None` when there is
+    /// no such measurement.
+    ///
+    /// # Errors
+    /// As [`Reader::scan`].
+    fn explain(&self, scan: &Scan, context: &QueryContext) -> Result<Option<ScanPlan>, QueryError>;
 }

@@ -198,6 +198,7 @@ impl QueryService {
             memory_bytes_max: self.limits.memory_bytes_max,
             buckets_max: self.limits.buckets_max,
             cancelled,
+            work: Arc::default(),
         }
     }
 }

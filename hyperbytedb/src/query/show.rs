@@ -63,7 +63,7 @@ pub fn execute(
 }
 
 /// The rows of a result without times.
-fn chunk(name: &str, columns: &[&str], values: Vec<Column>) -> SeriesChunk {
+pub(super) fn chunk(name: &str, columns: &[&str], values: Vec<Column>) -> SeriesChunk {
     SeriesChunk {
         key: Arc::new(SeriesKey {
             name: name.to_owned(),
@@ -75,7 +75,7 @@ fn chunk(name: &str, columns: &[&str], values: Vec<Column>) -> SeriesChunk {
     }
 }
 
-fn strings<'s>(texts: impl IntoIterator<Item = &'s str>) -> Column {
+pub(super) fn strings<'s>(texts: impl IntoIterator<Item = &'s str>) -> Column {
     Column::String(arrow::array::StringArray::from_iter_values(texts))
 }
 

@@ -1,6 +1,7 @@
 //! The pipeline over a database in memory, against answers of InfluxDB.
 
 mod encode;
+mod explain;
 mod limits;
 mod memory;
 mod pushdown;
@@ -30,6 +31,7 @@ pub(super) fn context() -> QueryContext {
         memory_bytes_max: 1 << 26,
         buckets_max: 0,
         cancelled: Arc::new(AtomicBool::new(false)),
+        work: Arc::default(),
     }
 }
 

@@ -121,6 +121,16 @@ impl Rows {
         self.len() * 12 + versions + columns + 256
     }
 
+    /// Bytes of the rows' data, whatever buffers they share with others.
+    #[must_use]
+    pub fn data_bytes(&self) -> usize {
+        let of = |column: &Column| {
+            let data = column.values.to_data();
+            data.get_slice_memory_size().unwrap_or(0)
+        };
+        self.len() * 12 + self.columns.iter().map(of).sum::<usize>()
+    }
+
     /// Some of the rows, in the given order, with some of the columns or all; columns
     /// without a value among them are left out.
     #[must_use]

@@ -130,17 +130,25 @@ impl ReadView {
     /// Splits a window so that no slice holds too many rows, as far as the sources'
     /// bounds tell.
     fn slices(&self, window: (i64, i64)) -> Vec<(i64, i64)> {
-        let bounds = self
+        let (bounds, rows) = self.extent(window);
+        bounds.map_or(Vec::new(), |bounds| {
+            even_slices(bounds, rows / MERGE_ROWS + 1)
+        })
+    }
+
+    /// From when to when there are rows within a window, and how many, as far as the
+    /// sources' bounds tell.
+    fn extent(&self, window: (i64, i64)) -> (Option<(i64, i64)>, u64) {
+        let files = self
             .files
             .iter()
-            .map(|file| (file.min_time, file.max_time, file.rows))
-            .chain(
-                self.runs
-                    .iter()
-                    .map(|run| (run.min_time, run.max_time, run.rows.len() as u64)),
-            );
+            .map(|file| (file.min_time, file.max_time, file.rows));
+        let runs = self
+            .runs
+            .iter()
+            .map(|run| (run.min_time, run.max_time, run.rows.len() as u64));
         let (mut low, mut high, mut rows) = (i64::MAX, i64::MIN, 0_u64);
-        for (min, max, count) in bounds {
+        for (min, max, count) in files.chain(runs) {
             let (from, to) = (min.max(window.0), max.min(window.1));
             if from > to {
                 continue;
@@ -151,20 +159,20 @@ impl ReadView {
             let part = length(from, to) / length(min, max).max(1.0);
             rows += (count as f64 * part.clamp(0.0, 1.0)) as u64 + 1;
         }
-        if low > high {
-            return Vec::new();
-        }
-        let pieces = (rows / MERGE_ROWS + 1) as i128;
-        let span = i128::from(high) - i128::from(low) + 1;
-        let step = (span / pieces).max(1);
-        let mut slices = Vec::new();
-        let mut from = i128::from(low);
-        while from <= i128::from(high) {
-            let to = (from + step - 1).min(i128::from(high));
-            slices.push((from as i64, to as i64));
-            from = to + 1;
-        }
-        slices
+        ((low <= high).then_some((low, high)), rows)
+    }
+
+    /// How many rows of all series the view has, as far as the sources' bounds tell.
+    #[must_use]
+    pub fn rows_about(&self) -> u64 {
+        self.extent(self.time).1
+    }
+
+    /// The times at which the view has rows, cut into that many slices of one length.
+    #[must_use]
+    pub fn cut(&self, pieces: u64) -> Vec<(i64, i64)> {
+        let (bounds, _) = self.extent(self.time);
+        bounds.map_or(Vec::new(), |bounds| even_slices(bounds, pieces))
     }
 
     /// The rows of one slice, merged under the law.
@@ -443,6 +451,20 @@ fn join(mut windows: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
         joined.remove(nearest + 1);
     }
     joined
+}
+
+/// A range of time in slices of one length; the last one may be shorter.
+fn even_slices((low, high): (i64, i64), pieces: u64) -> Vec<(i64, i64)> {
+    let span = i128::from(high) - i128::from(low) + 1;
+    let step = (span / i128::from(pieces.max(1))).max(1);
+    let mut slices = Vec::new();
+    let mut from = i128::from(low);
+    while from <= i128::from(high) {
+        let to = (from + step - 1).min(i128::from(high));
+        slices.push((from as i64, to as i64));
+        from = to + 1;
+    }
+    slices
 }
 
 #[cfg(test)]

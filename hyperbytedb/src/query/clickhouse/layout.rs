@@ -60,6 +60,15 @@ impl Layout {
         Ok(layout)
     }
 
+    /// Adds the tags that nobody mentions, which tell points of one time apart.
+    #[must_use]
+    pub fn with_every_tag(mut self, view: &ReadView) -> Self {
+        for key in &view.tag_keys {
+            self.add_tag(key);
+        }
+        self
+    }
+
     fn add_tag(&mut self, key: &str) {
         if !self.tags.iter().any(|tag| tag == key) {
             self.tags.push(key.to_string());

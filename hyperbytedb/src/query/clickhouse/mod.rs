@@ -8,4 +8,4 @@ pub(crate) mod series;
 pub(crate) mod sources;
 mod sql;
 
-pub use reader::ClickHouseReader;
+pub use reader::{ClickHouseReader, plan_of};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use chdb::{ChdbError, Pool, Query};
-use storage::{Engine, StorageError};
+use chdb::{ChdbError, Pool, Query, TableReader};
+use storage::{Engine, ReadView, StorageError};
 
 use super::layout::{Layout, arrow_type};
 use super::series::open;
@@ -14,7 +14,7 @@ use super::sources::{Sources, sources_of};
 use super::sql::query_of;
 use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
-use crate::query::scan::{AggregateFunction, Batches, Output, Reader, Scan};
+use crate::query::scan::{AggregateFunction, Batches, Output, Reader, Scan, ScanPlan};
 
 /// A [`Reader`] over the storage engine and the embedded ClickHouse.
 pub struct ClickHouseReader {
@@ -49,29 +49,22 @@ impl From<StorageError> for QueryError {
     }
 }
 
+/// A scan ready to be executed.
+struct Prepared {
+    sql: String,
+    tables: Vec<(String, TableReader)>,
+    plan: ScanPlan,
+}
+
 impl Reader for ClickHouseReader {
     fn scan(&self, scan: &Scan, context: &QueryContext) -> Result<Batches, QueryError> {
         context.check()?;
-        let nothing: Batches = Box::new(std::iter::empty());
-        let Some((view, _settled)) = open(&self.engine, scan)? else {
-            return Ok(nothing);
+        let prepared = self.prepare(scan, context)?;
+        let Some(Prepared { sql, tables, plan }) = prepared.filter(|p| !p.sql.is_empty()) else {
+            return Ok(Box::new(std::iter::empty()));
         };
-        let view = Arc::new(view);
-        let layout = Arc::new(Layout::new(scan, &view)?);
-        let Sources {
-            selects,
-            tables,
-            rows,
-        } = sources_of(&view, &layout)?;
-        if selects.is_empty() {
-            return Ok(nothing);
-        }
-        let sql = format!(
-            "{} SETTINGS {}",
-            query_of(scan, &layout, &selects)?,
-            self.settings(rows, context)
-        );
         tracing::debug!(sql, "scan");
+        context.work.add(plan.rows, plan.file_bytes);
         let streamed = matches!(scan.output, Output::Rows { limit: None, .. });
         let batches = self
             .pool
@@ -89,6 +82,62 @@ impl Reader for ClickHouseReader {
             conform(&batch, &schema)
         })))
     }
+
+    fn explain(&self, scan: &Scan, context: &QueryContext) -> Result<Option<ScanPlan>, QueryError> {
+        let prepared = self.prepare(scan, context)?;
+        Ok(prepared.map(|prepared| ScanPlan {
+            sql: Some(prepared.sql),
+            ..prepared.plan
+        }))
+    }
+}
+
+/// What a view says of a scan, whoever answers it.
+#[must_use]
+pub fn plan_of(view: &ReadView) -> ScanPlan {
+    let series_all = view.table.read().series.len() as u64;
+    ScanPlan {
+        series: view.selection().map_or(series_all, |ids| ids.len() as u64),
+        series_all,
+        files: view.files.len() as u64,
+        file_bytes: view.files.iter().map(|file| file.bytes).sum(),
+        runs: view.runs.len() as u64,
+        windows: view.windows.len() as u64,
+        ..ScanPlan::default()
+    }
+}
+
+impl ClickHouseReader {
+    /// The SQL of a scan, empty when there is nothing to read.
+    fn prepare(&self, scan: &Scan, context: &QueryContext) -> Result<Option<Prepared>, QueryError> {
+        let Some((view, _settled)) = open(&self.engine, scan)? else {
+            return Ok(None);
+        };
+        let view = Arc::new(view);
+        let mut layout = Layout::new(scan, &view)?;
+        if matches!(scan.output, Output::Rows { .. }) {
+            layout = layout.with_every_tag(&view);
+        }
+        let layout = Arc::new(layout);
+        let Sources {
+            selects,
+            tables,
+            rows,
+        } = sources_of(&view, &layout)?;
+        let plan = ScanPlan {
+            executor: "clickhouse",
+            reason: "query.executor is clickhouse",
+            rows,
+            ..plan_of(&view)
+        };
+        let sql = if selects.is_empty() {
+            String::new()
+        } else {
+            let settings = self.settings(rows, context);
+            format!("{} SETTINGS {settings}", query_of(scan, &layout, &selects)?)
+        };
+        Ok(Some(Prepared { sql, tables, plan }))
+    }
 }
 
 impl ClickHouseReader {
@@ -99,8 +148,10 @@ impl ClickHouseReader {
             threads => threads,
         };
         let mut settings = format!(
-            "max_threads = {threads}, max_memory_usage = {}",
-            context.memory_bytes_max
+            "max_threads = {threads}, max_memory_usage = {}, max_bytes_before_external_sort = {}",
+            context.memory_bytes_max,
+            // A sort that spills to disk needs memory to merge, too.
+            context.memory_bytes_max / 3
         );
         if let Some(left) = context.time_left() {
             // Zero would mean no limit.

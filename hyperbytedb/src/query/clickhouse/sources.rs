@@ -137,11 +137,11 @@ fn select_files(view: &ReadView, layout: &Layout, files: &[&FileEntry]) -> Strin
     }
     for (at, field) in layout.fields.iter().enumerate() {
         for (_, physical, column_type) in &field.columns {
-            structure.push(format!(
-                "{} {}",
-                identifier(physical),
-                sql_type(*column_type)
-            ));
+            let column = format!("{} {}", identifier(physical), sql_type(*column_type));
+            // A column that is read as two types is still one.
+            if !structure.contains(&column) {
+                structure.push(column);
+            }
         }
         columns.push(format!("{} AS f{at}", field_sql(field)));
     }

@@ -91,8 +91,8 @@ fn rows_query(
     let mut order = dimensions.clone();
     order.push(format!("t{direction}"));
     // Ties between series have an order, so that an answer does not change by itself.
-    for tag in tags {
-        if !order.contains(tag) {
+    for tag in (0..layout.tags.len()).map(|at| format!("g{at}")) {
+        if !order.contains(&tag) {
             order.push(format!("{tag}{direction}"));
         }
     }

@@ -9,6 +9,7 @@ mod accumulate;
 mod aggregates;
 mod groups;
 mod parts;
+mod pieces;
 mod reader;
 mod rows;
 mod slots;

@@ -7,15 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow::array::{Array, StringArray, StringBuilder};
 use influxql::ast::{DataType, Expr};
 use parking_lot::Mutex;
-use storage::{FilePart, ReadView, Rows, Run, StorageError};
+use storage::{Engine, FilePart, ReadView, Rows, Run, SeriesId, StorageError};
 
 use crate::query::clickhouse::layout::{Layout, field_type};
+use crate::query::clickhouse::series::open;
 use crate::query::clickhouse::sources::field_array;
 use crate::query::column::Column;
 use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
 use crate::query::expression::Expression;
 use crate::query::filter::{mask, over_columns};
+use crate::query::scan::Scan;
+use crate::query::work::Work;
 
 /// Rows of a file that one portion has, about.
 const PART_ROWS: u64 = 65_536;
@@ -46,6 +49,31 @@ enum Reference {
 }
 
 impl Parts {
+    /// Lists the portions of a scan, of some series only if they are given (sorted or
+    /// not); `None` when there is no such measurement.
+    ///
+    /// # Errors
+    /// When the database or the policy does not exist, a file is missing or damaged.
+    pub fn open(
+        engine: &Engine,
+        scan: &Scan,
+        series: Option<Vec<SeriesId>>,
+    ) -> Result<Option<Self>, QueryError> {
+        let Some((mut view, settled)) = open(engine, scan)? else {
+            return Ok(None);
+        };
+        if let Some(mut series) = series {
+            series.sort_unstable();
+            if let Some(selected) = view.selection() {
+                series.retain(|id| selected.binary_search(id).is_ok());
+            }
+            view.select(series);
+        }
+        let layout = Layout::new(scan, &view)?;
+        let filter = scan.filter.as_ref().filter(|_| !settled);
+        Self::new(view, layout, filter).map(Some)
+    }
+
     /// Lists the portions of the view.
     ///
     /// # Errors
@@ -90,12 +118,18 @@ impl Parts {
         })
     }
 
+    /// Whether rows are looked at to filter them.
+    #[must_use]
+    pub fn has_filter(&self) -> bool {
+        self.filter.is_some()
+    }
+
     /// Reads one portion: rows inside the view's time and outside its windows that pass
     /// the filter, sorted by series and time.
     ///
     /// # Errors
     /// When a file is missing or damaged.
-    pub fn read(&self, part: &Part) -> Result<Arc<Rows>, QueryError> {
+    pub fn read(&self, part: &Part, work: &Work) -> Result<Arc<Rows>, QueryError> {
         let columns = self.layout.column_ids();
         let rows = match part {
             Part::Slice(slice) => Arc::new(self.view.merge_slice(*slice, &columns)?),
@@ -110,6 +144,7 @@ impl Parts {
                 self.outside_windows(rows)
             }
         };
+        work.add(rows.len() as u64, rows.data_bytes() as u64);
         Ok(self.filtered(rows)?)
     }
 
@@ -197,7 +232,7 @@ pub fn for_each<T: Send>(
 ) -> Result<Vec<T>, QueryError> {
     let one = |part: &Part| {
         context.check()?;
-        work(parts.read(part)?.as_ref())
+        work(parts.read(part, &context.work)?.as_ref())
     };
     let threads = threads.min(parts.list.len());
     if threads <= 1 {

@@ -6,14 +6,13 @@ use storage::Engine;
 
 use super::aggregates::aggregate;
 use super::parts::Parts;
+use super::pieces::{PIECE_ROWS, pieces};
 use super::rows::rows;
-use crate::query::clickhouse::ClickHouseReader;
 use crate::query::clickhouse::filter::is_sayable;
-use crate::query::clickhouse::layout::Layout;
-use crate::query::clickhouse::series::open;
+use crate::query::clickhouse::{ClickHouseReader, plan_of};
 use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
-use crate::query::scan::{Batches, Output, Reader, Scan};
+use crate::query::scan::{Batches, Output, Reader, Scan, ScanPlan};
 
 /// Which executor answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,8 +24,9 @@ pub enum Executor {
     ClickHouse,
 }
 
-/// Rows up to which points are collected and sorted here; ClickHouse streams more.
-const ROWS_MAX: u64 = 4_000_000;
+/// Rows from which ClickHouse filters points by their fields: it skips pages by their
+/// bounds, and sorts only what is left.
+const FILTERED_ROWS: u64 = 4_000_000;
 /// Rows for which a second thread is worth its start.
 const ROWS_FOR_THREADS: u64 = 100_000;
 
@@ -57,19 +57,11 @@ impl DirectReader {
         }
     }
 
-    fn leaves_to_clickhouse(&self, scan: &Scan, rows: u64) -> bool {
+    fn leaves_to_clickhouse(&self, scan: &Scan, parts: &Parts) -> bool {
         self.executor == Executor::Auto
-            && rows > ROWS_MAX
-            && scan.filter.as_ref().is_none_or(is_sayable)
-    }
-
-    fn parts(&self, scan: &Scan) -> Result<Option<Parts>, QueryError> {
-        let Some((view, settled)) = open(&self.engine, scan)? else {
-            return Ok(None);
-        };
-        let layout = Layout::new(scan, &view)?;
-        let filter = scan.filter.as_ref().filter(|_| !settled);
-        Parts::new(view, layout, filter).map(Some)
+            && parts.rows > FILTERED_ROWS
+            && parts.has_filter()
+            && scan.filter.as_ref().is_some_and(is_sayable)
     }
 }
 
@@ -79,7 +71,7 @@ impl Reader for DirectReader {
         if self.executor == Executor::ClickHouse {
             return self.wide.scan(scan, context);
         }
-        let Some(parts) = self.parts(scan)? else {
+        let Some(parts) = Parts::open(&self.engine, scan, None)? else {
             return Ok(Box::new(std::iter::empty()));
         };
         let threads = match parts.rows {
@@ -91,14 +83,48 @@ impl Reader for DirectReader {
                 let batch = aggregate(scan, *window, calls, &parts, threads, context)?;
                 Ok(Box::new(batch.into_iter().map(Ok)))
             }
-            Output::Rows { .. } if self.leaves_to_clickhouse(scan, parts.rows) => {
+            Output::Rows { .. } if self.leaves_to_clickhouse(scan, &parts) => {
                 self.wide.scan(scan, context)
             }
+            Output::Rows { .. } if parts.rows > PIECE_ROWS => Ok(pieces(
+                Arc::clone(&self.engine),
+                scan,
+                &parts,
+                threads,
+                context,
+            )),
             Output::Rows {
                 fields,
                 tags,
                 limit,
             } => rows(scan, fields, tags, *limit, &parts, threads, context),
         }
+    }
+
+    fn explain(&self, scan: &Scan, context: &QueryContext) -> Result<Option<ScanPlan>, QueryError> {
+        if self.executor == Executor::ClickHouse {
+            return self.wide.explain(scan, context);
+        }
+        let Some(parts) = Parts::open(&self.engine, scan, None)? else {
+            return Ok(None);
+        };
+        let points = matches!(scan.output, Output::Rows { .. });
+        if points && self.leaves_to_clickhouse(scan, &parts) {
+            let plan = self.wide.explain(scan, context)?;
+            return Ok(plan.map(|plan| ScanPlan {
+                reason: "many points are filtered by their fields",
+                ..plan
+            }));
+        }
+        Ok(Some(ScanPlan {
+            executor: "direct",
+            reason: match (self.executor, points) {
+                (Executor::Direct, _) => "query.executor is direct",
+                (_, true) => "points are read as they lie",
+                (_, false) => "sorted rows are reduced where they lie",
+            },
+            rows: parts.rows,
+            ..plan_of(&parts.view)
+        }))
     }
 }

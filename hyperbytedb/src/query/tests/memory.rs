@@ -14,8 +14,8 @@ use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
 use crate::query::expression::Expression;
 use crate::query::scan::{
-    Aggregate, AggregateFunction, Batches, FieldType, Output, Reader, Scan, TableName, TimeBounds,
-    Window,
+    Aggregate, AggregateFunction, Batches, FieldType, Output, Reader, Scan, ScanPlan, TableName,
+    TimeBounds, Window,
 };
 use crate::query::value::Value;
 
@@ -309,6 +309,17 @@ impl Reader for Memory {
             .map(|from| Ok(batch.slice(from, step.min(batch.num_rows() - from))))
             .collect();
         Ok(Box::new(batches.into_iter()))
+    }
+
+    fn explain(
+        &self,
+        scan: &Scan,
+        _context: &QueryContext,
+    ) -> Result<Option<ScanPlan>, QueryError> {
+        Ok(Memory::table(self, &scan.table).map(|_| ScanPlan {
+            executor: "memory",
+            ..ScanPlan::default()
+        }))
     }
 }
 
