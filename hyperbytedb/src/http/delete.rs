@@ -7,7 +7,7 @@ use hyper::{Response, StatusCode};
 use influxql::ast::{
     BinaryOp, DeleteSeries, Expr, Measurement, MeasurementName, Source, Statement,
 };
-use influxql::parse_statement;
+use influxql::parse_query;
 use serde::Deserialize;
 use storage::Engine;
 
@@ -109,16 +109,14 @@ fn statement_of(what: &What, policy: Option<&str>) -> Result<DeleteSeries, HttpE
                 what.predicate
             ))
         };
-        // As a whole statement, so that nothing after the predicate is overlooked.
-        let parsed = parse_statement(&format!("DELETE WHERE {}", what.predicate))
+        // As a whole request, so that nothing after the predicate is overlooked.
+        let parsed = parse_query(&format!("DELETE WHERE {}", what.predicate))
             .map_err(|error| unreadable(&error))?;
-        let Statement::Delete(DeleteSeries {
-            condition: Some(condition),
-            ..
-        }) = parsed
-        else {
-            return Err(unreadable(&"it is no condition"));
+        let [Statement::Delete(delete)] = parsed.statements.as_slice() else {
+            return Err(unreadable(&"it is more than a condition"));
         };
+        let condition = delete.condition.clone();
+        let condition = condition.ok_or_else(|| unreadable(&"it is no condition"))?;
         conjunction(condition, what, &mut measurement, &mut conditions)?;
     }
     let name = match measurement {

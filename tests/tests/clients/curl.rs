@@ -44,7 +44,7 @@ fn scripts_create_write_and_ask() {
     let file = sandbox.path().join("lines.txt");
     fs::write(
         &file,
-        "load,host=a v=0.75 1700000060\r\nload,host=b v=1 1700000060\n\n# end\n",
+        "load,host=a v=0.75 1700000060\nload,host=b v=1 1700000060\n\n# end\n",
     )
     .unwrap();
     assert_eq!(

@@ -41,7 +41,7 @@ fn the_health_check_wants_measurements() {
     let reply = get(client, "db=empty&epoch=ms", "SHOW measurements");
     assert_eq!(results(&reply), [json!({"statement_id": 0})]);
     // A wrong database is told with the text of InfluxDB.
-    let reply = get(client, "db=nodb&epoch=ms", "SHOW measurements");
+    let reply = get(client, "db=nodb&epoch=ms", "SHOW FIELD KEYS");
     assert_eq!(reply.status, 200);
     assert_eq!(
         reply.json()["results"][0]["error"],

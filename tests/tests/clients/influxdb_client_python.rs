@@ -17,7 +17,8 @@ fn the_library_writes_deletes_and_is_told_of_influxql() {
     node.client()
         .run("CREATE DATABASE v2; CREATE RETENTION POLICY week ON v2 DURATION 5200w REPLICATION 1");
     let mut command = Command::new(python);
-    let printed = tools::run(command.args([script("influxdb_client.py").as_str(), node.url()]));
+    let printed =
+        tools::run(command.args([script("influxdb_client_python.py").as_str(), node.url()]));
     assert!(printed.ends_with("all good\n"), "{printed}");
     let count = |from: &str| {
         node.client()

@@ -52,7 +52,10 @@ fn it_writes_its_samples_and_reads_them_back() {
         let rows = rows.ok()?.json()["results"][0]["series"][0]["values"].clone();
         rows.as_array().cloned()
     });
-    assert_eq!((&rows[0][2], &rows[0][3]), (&json!("self"), &json!(address)));
+    assert_eq!(
+        (&rows[0][2], &rows[0][3]),
+        (&json!("self"), &json!(address))
+    );
     // What only this server has comes by remote read.
     let prometheus = Client::new(&format!("http://{address}"));
     let target = format!("/api/v1/query?query={}", encode("older{job=~\"else.*\"}"));

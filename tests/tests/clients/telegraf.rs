@@ -103,7 +103,7 @@ fn the_output_for_version_2_writes() {
     let sandbox = Sandbox::new();
     let node = sandbox.start();
     let client = node.client();
-    client.run("CREATE DATABASE telegraf WITH DURATION 52w NAME year");
+    client.run("CREATE DATABASE telegraf WITH DURATION 5200w NAME year");
     let headers = [
         ("User-Agent", "Telegraf"),
         ("Content-Type", "text/plain; charset=utf-8"),

@@ -54,7 +54,11 @@ fn it_takes_everything_along() {
                 "--influx-addr",
                 node.url(),
             ])
-            .args(["--vm-addr", &format!("http://{address}")]),
+            .args([
+                "--vm-disable-progress-bar",
+                "--vm-addr",
+                &format!("http://{address}"),
+            ]),
     );
     let target = format!(
         "/api/v1/export?match%5B%5D={}",

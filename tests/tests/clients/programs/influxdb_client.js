@@ -11,7 +11,7 @@ const influx = new InfluxDB({ url: process.argv[2], token: 'user:password' });
   await writer.close();
 
   const wrong = influx.getWriteApi('', 'nodb', 'ns', {
-    maxRetries: 0, writeFailed: (error) => { wrong.seen = error; } });
+    maxRetries: 0, writeFailed: (error) => { wrong.seen = error; return Promise.resolve(); } });
   wrong.writeRecord('m v=1');
   await wrong.close().catch(() => {});
   assert(wrong.seen instanceof HttpError && wrong.seen.statusCode === 404, wrong.seen);
