@@ -16,8 +16,8 @@ fn listening() -> Sandbox {
 }
 
 fn sender(sandbox: &Sandbox) -> UdpSocket {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.connect(sandbox.udp_address()).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.connect(sandbox.udp_address()).expect("the listener");
     socket
 }
 
@@ -34,7 +34,7 @@ fn counted(client: &Client, name: &str) -> u64 {
 }
 
 fn rows(client: &Client, database: &str, query: &str) -> Vec<Value> {
-    let reply = client.try_query(database, query).unwrap();
+    let reply = client.try_query(database, query).expect("a reply");
     let rows = reply.json()["results"][0]["series"][0]["values"].clone();
     rows.as_array().cloned().unwrap_or_default()
 }

@@ -43,7 +43,7 @@ struct What {
 /// In the order and words of InfluxDB 1.12: bucket, body, times, predicate.
 pub async fn handle<B>(
     service: QueryService,
-    mut request: Received<B>,
+    request: &mut Received<B>,
     engine: &Engine,
 ) -> Result<Answer, HttpError>
 where

@@ -24,7 +24,7 @@ use crate::write::{WriteError, WriteService};
 /// When the database is missing or the body cannot be read.
 pub async fn write<B>(
     service: WriteService,
-    mut request: Received<B>,
+    request: &mut Received<B>,
     engine: &Engine,
 ) -> Result<Answer, HttpError>
 where
@@ -48,7 +48,7 @@ where
 /// When the database is missing, the body cannot be read, or a query fails.
 pub async fn read_samples<B>(
     service: QueryService,
-    mut request: Received<B>,
+    request: &mut Received<B>,
 ) -> Result<Answer, HttpError>
 where
     B: Body<Data = Bytes> + Unpin,

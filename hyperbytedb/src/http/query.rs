@@ -27,7 +27,7 @@ const CHUNK_ROWS: usize = 10_000;
 /// statements are part of the answer.
 pub async fn handle<B>(
     mut service: QueryService,
-    mut request: Received<B>,
+    request: &mut Received<B>,
 ) -> Result<Answer, HttpError>
 where
     B: Body<Data = Bytes> + Unpin,

@@ -1,8 +1,9 @@
 //! What a request brings: parameters, those of the URL and of a form body, and the body.
 
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use hyper::body::Body;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap};
 use hyper::{Method, Request};
 
 use super::body::{inflate, read};
@@ -46,6 +47,22 @@ where
     /// When it is too large, or the client breaks off.
     pub async fn body(&mut self) -> Result<Bytes, HttpError> {
         read(&mut self.body, self.body_bytes_max).await
+    }
+
+    /// Takes in what is left of the body and forgets it. Many clients send all of a
+    /// request before they look at the answer, and would see a broken connection instead.
+    pub async fn discard(&mut self) {
+        // Whoever waits for leave to send the body reads the answer first.
+        if self.headers.contains_key(EXPECT) {
+            return;
+        }
+        let mut bytes = 0;
+        while bytes <= self.body_bytes_max {
+            match self.body.frame().await {
+                Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, Bytes::len),
+                Some(Err(_)) | None => return,
+            }
+        }
     }
 
     /// The body without gzip, where the client says that there is some.

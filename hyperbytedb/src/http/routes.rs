@@ -49,6 +49,14 @@ fn methods_of(path: &str) -> Option<&'static str> {
     })
 }
 
+fn check_method(path: &str, method: &Method) -> Result<(), HttpError> {
+    let allowed = methods_of(path).ok_or(HttpError::NotFound)?;
+    if allowed.split(", ").any(|name| name == method.as_str()) {
+        return Ok(());
+    }
+    Err(HttpError::Method(allowed))
+}
+
 impl Routes {
     async fn route<B>(self, request: Request<B>) -> Result<Answer, HttpError>
     where
@@ -56,19 +64,24 @@ impl Routes {
         B::Error: std::fmt::Display,
     {
         let path = request.uri().path().to_string();
-        let allowed = methods_of(&path).ok_or(HttpError::NotFound)?;
-        let method = request.method().clone();
-        if !allowed.split(", ").any(|name| name == method.as_str()) {
-            return Err(HttpError::Method(allowed));
+        let mut request = Received::new(request, self.body_bytes_max);
+        if let Err(refused) = check_method(&path, &request.method) {
+            request.discard().await;
+            return Err(refused);
         }
-        let origin = request.headers().get(ORIGIN).cloned();
-        let request = Received::new(request, self.body_bytes_max);
+        let origin = request.headers.get(ORIGIN).cloned();
         let format = Format::of(&request.headers, request.asks("pretty"));
-        let mut answer = if method == Method::OPTIONS {
+        let mut answer = if request.method == Method::OPTIONS {
             ping::options()
         } else {
-            let answer = self.answer(&path, request).await;
-            answer.unwrap_or_else(|error| error.answer(format))
+            let answer = self.answer(&path, &mut request).await;
+            match answer {
+                Ok(answer) => answer,
+                Err(error) => {
+                    request.discard().await;
+                    error.answer(format)
+                }
+            }
         };
         if let Some(origin) = origin {
             cors::allow(origin, answer.headers_mut());
@@ -76,7 +89,7 @@ impl Routes {
         Ok(answer)
     }
 
-    async fn answer<B>(self, path: &str, request: Received<B>) -> Result<Answer, HttpError>
+    async fn answer<B>(self, path: &str, request: &mut Received<B>) -> Result<Answer, HttpError>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,

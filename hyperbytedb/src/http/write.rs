@@ -19,7 +19,7 @@ use crate::write::{Consistency, WriteError, WriteRequest, WriteService};
 /// In the order in which InfluxDB checks: database, then parameters, then the body.
 pub async fn handle<B>(
     service: WriteService,
-    request: Received<B>,
+    request: &mut Received<B>,
     engine: &Engine,
 ) -> Result<Answer, HttpError>
 where
@@ -39,7 +39,7 @@ where
 /// In the order in which InfluxDB 1.8 checks: precision, bucket, database, the rest.
 pub async fn handle_v2<B>(
     service: WriteService,
-    request: Received<B>,
+    request: &mut Received<B>,
     engine: &Engine,
 ) -> Result<Answer, HttpError>
 where
@@ -55,7 +55,7 @@ where
 
 async fn store<B>(
     mut service: WriteService,
-    mut request: Received<B>,
+    request: &mut Received<B>,
     target: Target,
     precision: Precision,
 ) -> Result<Answer, HttpError>

@@ -44,22 +44,19 @@ fn it_takes_everything_along() {
         let health = victoria.send("GET", "/health", &[], ()).ok()?;
         (health.status == 200).then_some(())
     });
-    tools::run(
-        Command::new(vmctl)
-            .args([
-                "influx",
-                "-s",
-                "--influx-database",
-                "leaving",
-                "--influx-addr",
-                node.url(),
-            ])
-            .args([
-                "--vm-disable-progress-bar",
-                "--vm-addr",
-                &format!("http://{address}"),
-            ]),
+    // It draws its progress on a terminal and ends without one.
+    let command = format!(
+        "{} influx -s --influx-database leaving --influx-addr {} --vm-addr http://{address}",
+        vmctl.display(),
+        node.url()
     );
+    tools::run(Command::new("script").args([
+        "--quiet",
+        "--return",
+        "--command",
+        &command,
+        "/dev/null",
+    ]));
     let target = format!(
         "/api/v1/export?match%5B%5D={}",
         encode("cpu_usage{host=\"h 1\"}")
