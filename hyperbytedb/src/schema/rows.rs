@@ -56,8 +56,15 @@ impl Rows {
         };
         let column = |place: usize| {
             let cells = self.cells.iter().map(|row| row.get(place));
-            if cells.clone().any(|cell| matches!(cell, Some(Value::Texts(_)))) {
-                return Column::Mixed(cells.map(|cell| cell.cloned().unwrap_or(Value::Null)).collect());
+            if cells
+                .clone()
+                .any(|cell| matches!(cell, Some(Value::Texts(_))))
+            {
+                return Column::Mixed(
+                    cells
+                        .map(|cell| cell.cloned().unwrap_or(Value::Null))
+                        .collect(),
+                );
             }
             let mut builder = ColumnBuilder::new(None);
             for cell in cells {
