@@ -12,7 +12,9 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use storage::{Engine, StorageError};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tower::ServiceBuilder;
 use tower_http::compression::CompressionLayer;
@@ -20,13 +22,14 @@ use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 
 use crate::config::Config;
 use crate::continuous;
-use crate::http::{HttpService, Routes};
+use crate::http::{HttpService, Routes, UnixSocket};
 use crate::layers::{IdentifyLayer, TraceLayer};
 use crate::monitor::{Diagnostics, Statistics};
 use crate::query::clickhouse::ClickHouseReader;
 use crate::query::direct::DirectReader;
 use crate::query::service::{QueryLimits, QueryService};
 use crate::schema::EngineCatalog;
+use crate::udp;
 use crate::write::WriteService;
 
 /// How long requests may take to finish after a signal to stop.
@@ -35,10 +38,13 @@ const GRACE: Duration = Duration::from_secs(10);
 /// A node, ready to answer.
 pub struct App {
     listener: TcpListener,
+    unix: Option<UnixSocket>,
     engine: Arc<Engine>,
     http: HttpService,
     /// Runs the continuous queries.
     continuous: JoinHandle<()>,
+    /// Takes datagrams until it is told to stop.
+    udp: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
 }
 
 /// Why a node did not start or stopped.
@@ -65,16 +71,29 @@ impl App {
         let listener = TcpListener::bind(&address)
             .await
             .map_err(|error| AppError::Listen { address, error })?;
+        let unix = match config.server.unix_socket_enabled {
+            true => Some(unix_socket(&config.server.unix_socket_path)?),
+            false => None,
+        };
         let engine = Arc::new(Engine::open(config.engine())?);
         let pool = Arc::new(Pool::open(config.chdb.pool_size)?);
         let statistics = Arc::new(Statistics::default());
-        let (http, query) = http_service(&config, &engine, pool, statistics.clone());
+        let write = WriteService::new(
+            engine.clone(),
+            config.server.max_points_per_request,
+            config.write.unsigned_integers,
+            statistics.clone(),
+        );
+        let udp = start_udp(&config, &engine, &write, &statistics).await?;
+        let (http, query) = http_service(&config, &engine, pool, write, statistics.clone());
         let continuous = tokio::spawn(continuous::run::run(engine.clone(), query, statistics));
         Ok(Self {
             listener,
+            unix,
             engine,
             http,
             continuous,
+            udp,
         })
     }
 
@@ -90,34 +109,33 @@ impl App {
         let mut stop = std::pin::pin!(observability::shutdown::signalled());
         loop {
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+                accepted = self.listener.accept() => accepted.map(|(stream, _peer)| {
+                    let _unsupported = stream.set_nodelay(true);
+                    serve(&server, &self.http, &connections, stream);
+                }),
+                accepted = UnixSocket::accept(self.unix.as_ref()) => accepted.map(|stream| {
+                    serve(&server, &self.http, &connections, stream);
+                }),
                 () = &mut stop => break,
             };
-            let stream = match accepted {
-                Ok((stream, _peer)) => stream,
-                Err(error) => {
-                    // Out of file descriptors, for instance: others may close theirs.
-                    tracing::warn!(%error, "connection not accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            };
-            let _unsupported = stream.set_nodelay(true);
-            let service = TowerToHyperService::new(self.http.clone());
-            let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
-            let connection = connections.watch(connection.into_owned());
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "connection ended");
-                }
-            });
+            if let Err(error) = accepted {
+                // Out of file descriptors, for instance: others may close theirs.
+                tracing::warn!(%error, "connection not accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
         }
         self.continuous.abort();
+        drop(self.unix);
         tracing::info!("stopping: finishing requests, writing memory into files");
-        if tokio::time::timeout(GRACE, connections.shutdown())
-            .await
-            .is_err()
-        {
+        let udp = async {
+            if let Some((udp, stop)) = self.udp {
+                // It may have ended by itself.
+                let _ended = stop.send(());
+                let _ended = udp.await;
+            }
+        };
+        let finished = async { tokio::join!(connections.shutdown(), udp) };
+        if tokio::time::timeout(GRACE, finished).await.is_err() {
             tracing::warn!("requests still run after {GRACE:?}; leaving them");
         }
         let engine = self.engine;
@@ -135,6 +153,51 @@ impl App {
             .local_addr()
             .unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
     }
+}
+
+/// Answers on a connection, in a task of its own.
+fn serve(
+    server: &auto::Builder<TokioExecutor>,
+    http: &HttpService,
+    connections: &GracefulShutdown,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) {
+    let service = TowerToHyperService::new(http.clone());
+    let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let connection = connections.watch(connection.into_owned());
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "connection ended");
+        }
+    });
+}
+
+fn unix_socket(path: &str) -> Result<UnixSocket, AppError> {
+    let socket = UnixSocket::bind(path).map_err(|error| AppError::Listen {
+        address: format!("unix://{path}"),
+        error,
+    })?;
+    tracing::info!("listening on unix://{path}");
+    Ok(socket)
+}
+
+/// Starts to take datagrams, when the configuration asks for it.
+async fn start_udp(
+    config: &Config,
+    engine: &Arc<Engine>,
+    write: &WriteService,
+    statistics: &Arc<Statistics>,
+) -> Result<Option<(JoinHandle<()>, oneshot::Sender<()>)>, AppError> {
+    let Some(settings) = config.udp() else {
+        return Ok(None);
+    };
+    let address = format!("udp://{}", settings.address);
+    let listener = udp::Listener::bind(settings, statistics.clone())
+        .await
+        .map_err(|error| AppError::Listen { address, error })?;
+    let (stop, stopped) = oneshot::channel();
+    let running = tokio::spawn(listener.run(engine.clone(), write.clone(), stopped));
+    Ok(Some((running, stop)))
 }
 
 fn server() -> auto::Builder<TokioExecutor> {
@@ -161,6 +224,7 @@ fn http_service(
     config: &Config,
     engine: &Arc<Engine>,
     pool: Arc<Pool>,
+    write: WriteService,
     statistics: Arc<Statistics>,
 ) -> (HttpService, QueryService) {
     let catalog = Arc::new(EngineCatalog::new(engine.clone()));
@@ -180,12 +244,6 @@ fn http_service(
             limit => limit,
         },
     };
-    let write = WriteService::new(
-        engine.clone(),
-        config.server.max_points_per_request,
-        config.write.unsigned_integers,
-        statistics.clone(),
-    );
     let diagnostics = Arc::new(Diagnostics::default());
     let query = QueryService::new(
         engine.clone(),

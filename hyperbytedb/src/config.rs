@@ -10,10 +10,13 @@ use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use points::line_protocol::Precision;
 use storage::{EngineConfig, FileLayout, Sync};
 
+use crate::udp;
+
 pub use keys::{
-    Auth, Cardinality, Chdb, Config, Flush, Logging, Query, S3, Server, Storage, Wal, Write,
+    Auth, Cardinality, Chdb, Config, Flush, Logging, Query, S3, Server, Storage, Udp, Wal, Write,
 };
 pub use later::{Cluster, Compaction, HintedHandoff, RateLimit, StatementSummary};
 
@@ -98,6 +101,24 @@ impl Config {
             keep_versions: false,
         };
         engine
+    }
+
+    /// The UDP listener's part; `None` when there is none.
+    #[must_use]
+    pub fn udp(&self) -> Option<udp::Settings> {
+        let keys = &self.udp;
+        let policy = &keys.retention_policy;
+        keys.enabled.then(|| udp::Settings {
+            address: keys.bind_address.clone(),
+            database: keys.database.clone(),
+            policy: (!policy.is_empty()).then(|| policy.clone()),
+            precision: Precision::parse(&keys.precision).unwrap_or_default(),
+            batch_points: keys.batch_size,
+            batches_pending: keys.batch_pending,
+            batch_timeout: check::duration(&keys.batch_timeout).unwrap_or(Duration::from_secs(1)),
+            read_buffer_bytes: keys.read_buffer,
+            unsigned: self.write.unsigned_integers,
+        })
     }
 
     /// The configuration as TOML.

@@ -1,7 +1,9 @@
 //! HTTP: routes, parameters, bodies, and the one table that turns errors into answers.
 
 mod body;
+mod buckets;
 mod cors;
+mod delete;
 mod error;
 mod format;
 mod params;
@@ -11,12 +13,15 @@ mod query;
 mod request;
 mod routes;
 mod service;
+mod target;
+mod unix;
 mod write;
 
 pub use body::AnswerBody;
 pub use error::HttpError;
 pub use routes::Routes;
 pub use service::HttpService;
+pub use unix::UnixSocket;
 
 /// An answer on its way to the client.
 pub type Answer = hyper::Response<AnswerBody>;

@@ -11,4 +11,5 @@ pub mod monitor;
 pub mod prometheus;
 pub mod query;
 pub mod schema;
+pub mod udp;
 pub mod write;

@@ -112,6 +112,16 @@ impl Sandbox {
             .unwrap_or_default()
     }
 
+    /// Where the node takes datagrams; panics when it takes none.
+    #[must_use]
+    pub fn udp_address(&self) -> String {
+        const LISTENING: &str = "listening on udp://";
+        let log = self.log();
+        let (_, address) = log.rsplit_once(LISTENING).expect("a UDP listener");
+        let address = address.split_whitespace().next().unwrap_or_default();
+        address.to_string()
+    }
+
     fn log_path(&self) -> PathBuf {
         self.path().join("node.log")
     }

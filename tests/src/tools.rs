@@ -3,8 +3,11 @@
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::node::kill_and_reap;
 
 /// Says that a test cannot run here and why; on a CI machine (`CI=true`) that is a
 /// failure, since nobody would see the difference there.
@@ -48,13 +51,79 @@ fn printed(output: &Output) -> String {
 /// # Errors
 /// When it is not installed.
 pub fn influx() -> Result<PathBuf, String> {
+    program("influx", "influxdb-client")
+}
+
+/// A program that Debian's `package` brings.
+///
+/// # Errors
+/// When it is not installed.
+pub fn program(name: &str, package: &str) -> Result<PathBuf, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|directory| directory.join("influx"))
+    // Daemons lie where the PATH of a user may not reach.
+    let places = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    places
+        .map(|directory| directory.join(name))
         .find(|place| place.is_file())
-        .ok_or_else(|| {
-            "no influx on the PATH: install influxdb-client (scripts/setup tests)".to_string()
-        })
+        .ok_or_else(|| format!("no {name} on the PATH: install {package} (scripts/setup tests)"))
+}
+
+/// A process that is killed when it is dropped.
+#[derive(Debug)]
+pub struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        kill_and_reap(&mut self.0);
+    }
+}
+
+/// Starts a program that runs until it is dropped; what it prints goes to `log`.
+#[must_use]
+pub fn start(command: &mut Command, log: &Path) -> Running {
+    let log = File::create(log).expect("a log file");
+    command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("the log file again"))
+        .stderr(log);
+    let child = command.spawn();
+    Running(child.unwrap_or_else(|error| panic!("{command:?}: {error}")))
+}
+
+/// An address on this machine that nobody listens on, for programs that cannot choose
+/// one and tell.
+#[must_use]
+pub fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    address.to_string()
+}
+
+/// A Go program made of one file and of the packages that Debian installs; it is built
+/// once.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn go(source: &str) -> Result<PathBuf, String> {
+    const GOPATH: &str = "/usr/share/gocode";
+    let go = program("go", "golang-go")?;
+    let text = fs::read_to_string(source).map_err(|error| format!("{source}: {error}"))?;
+    let home = prepared("go", &[&text], |place| {
+        fs::create_dir_all(place).map_err(|error| error.to_string())?;
+        attempt(
+            Command::new(go)
+                .env("GO111MODULE", "off")
+                .env("GOPATH", GOPATH)
+                .env("GOFLAGS", "")
+                .env("GOTOOLCHAIN", "local")
+                .env("CGO_ENABLED", "0")
+                .arg("build")
+                .arg("-o")
+                .arg(place.join("program"))
+                .arg(source),
+        )
+    })?;
+    Ok(home.join("program"))
 }
 
 /// A Python interpreter with these packages (`name==version`), in a virtual

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
+use std::net::TcpStream;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -190,6 +191,30 @@ fn bodies_may_be_compressed_and_chunked() {
         .send("POST", "/write?db=db", &gzip, "this is no gzip")
         .unwrap();
     assert_eq!(reply.status, 400, "{}", reply.text());
+}
+
+/// A client that sends everything before it reads must hear why it was refused, and may
+/// go on with the connection.
+#[test]
+fn a_refusal_waits_for_the_body() {
+    let sandbox = Sandbox::new();
+    let node = sandbox.start();
+    let address = node.url().trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    let body = "m v=1\n".repeat(1_000_000);
+    for _ in 0..2 {
+        let head = format!(
+            "POST /write?db=nodb HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body.as_bytes()).unwrap();
+        let mut answer = vec![0; 4096];
+        let length = stream.read(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+        assert!(answer.ends_with("\n"), "{answer}");
+    }
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! What can be wrong with a configuration.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use figment::Figment;
 use figment::value::{Dict, Value};
+use points::line_protocol::Precision;
 
-use super::keys::Config;
+use super::keys::{Config, Udp};
 use super::later::{WITH_EFFECT, WITHOUT_EFFECT};
 
 /// Keeps what was given under known keys with fitting types and reports the rest.
@@ -120,6 +124,44 @@ fn nearest<'a>(known: &'a Dict, key: &str) -> Option<&'a str> {
         .map(|(_, name)| name)
 }
 
+/// A length of time above zero, in InfluxQL's notation.
+pub fn duration(text: &str) -> Option<Duration> {
+    let nanoseconds = influxql::parse_duration(text).ok()?;
+    let nanoseconds = u64::try_from(nanoseconds).ok().filter(|n| *n > 0)?;
+    Some(Duration::from_nanos(nanoseconds))
+}
+
+fn udp(udp: &Udp, check: &mut impl FnMut(bool, String)) {
+    check(
+        udp.bind_address.parse::<SocketAddr>().is_ok(),
+        format!(
+            "udp.bind_address: {:?} is no IP address with a port",
+            udp.bind_address
+        ),
+    );
+    check(
+        !udp.database.is_empty(),
+        "udp.database: must name a database".into(),
+    );
+    let precision = Precision::parse(&udp.precision);
+    if let Err(error) = precision {
+        check(false, format!("udp.precision: {error}"));
+    }
+    check(
+        duration(&udp.batch_timeout).is_some(),
+        format!(
+            "udp.batch_timeout: {:?} is no duration such as 1s",
+            udp.batch_timeout
+        ),
+    );
+    for (key, value) in [
+        ("batch_size", udp.batch_size),
+        ("batch_pending", udp.batch_pending),
+    ] {
+        check(value > 0, format!("udp.{key}: must be above 0"));
+    }
+}
+
 /// Reports values that make no sense, or that this version cannot do.
 pub fn values(config: &Config, mistakes: &mut Vec<String>) {
     let mut check = |good: bool, message: String| {
@@ -144,6 +186,11 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
         !server.tls_enabled,
         "server.tls_enabled: this version has no TLS yet".into(),
     );
+    check(
+        !server.unix_socket_enabled || !server.unix_socket_path.is_empty(),
+        "server.unix_socket_path: must name a file".into(),
+    );
+    udp(&config.udp, &mut check);
     let storage = &config.storage;
     check(
         storage.backend == "local",

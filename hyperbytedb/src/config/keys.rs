@@ -13,6 +13,7 @@ pub struct Config {
     pub wal: Wal,
     pub flush: Flush,
     pub write: Write,
+    pub udp: Udp,
     pub query: Query,
     pub chdb: Chdb,
     pub cardinality: Cardinality,
@@ -43,6 +44,9 @@ pub struct Server {
     pub tls_enabled: bool,
     pub tls_cert_path: String,
     pub tls_key_path: String,
+    /// Answer on a unix socket, too.
+    pub unix_socket_enabled: bool,
+    pub unix_socket_path: String,
 }
 
 /// `[storage]`: where things lie.
@@ -102,6 +106,28 @@ pub struct Flush {
 pub struct Write {
     /// Take `42u` as an unsigned integer; InfluxDB 1.x refuses it.
     pub unsigned_integers: bool,
+}
+
+/// `[udp]`: line protocol in datagrams, which nobody acknowledges.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Udp {
+    pub enabled: bool,
+    /// Address and port.
+    pub bind_address: String,
+    /// Where points go; it is created when it does not exist.
+    pub database: String,
+    /// Empty = the default one.
+    pub retention_policy: String,
+    /// Unit of the times: `n`, `u`, `ms`, `s`, `m` or `h`; empty = `n`.
+    pub precision: String,
+    /// Points that are written at once.
+    pub batch_size: usize,
+    /// Batches that may wait to be written; what comes then is dropped.
+    pub batch_pending: usize,
+    /// How long a point waits for others, such as `1s`.
+    pub batch_timeout: String,
+    /// Bytes that the system keeps for the socket; 0 = its default.
+    pub read_buffer: usize,
 }
 
 /// `[query]`
@@ -175,6 +201,8 @@ impl Default for Server {
             tls_enabled: false,
             tls_cert_path: String::new(),
             tls_key_path: String::new(),
+            unix_socket_enabled: false,
+            unix_socket_path: "/var/run/hyperbytedb.sock".into(),
         }
     }
 }
@@ -211,6 +239,22 @@ impl Default for Flush {
             wal_batch_size: 64,
             wal_batch_delay_us: 200,
             wal_enqueue_timeout_ms: 5000,
+        }
+    }
+}
+
+impl Default for Udp {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            bind_address: "127.0.0.1:8089".into(),
+            database: "udp".into(),
+            retention_policy: String::new(),
+            precision: String::new(),
+            batch_size: 5000,
+            batch_pending: 10,
+            batch_timeout: "1s".into(),
+            read_buffer: 0,
         }
     }
 }

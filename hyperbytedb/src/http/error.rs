@@ -31,6 +31,20 @@ pub enum HttpError {
     /// With the methods that are.
     #[error("Method Not Allowed")]
     Method(&'static str),
+    /// A bucket whose name says nothing.
+    #[error("{0}")]
+    Bucket(String),
+    /// What a `POST /api/v2/delete` names does not exist.
+    #[error("delete - {0}")]
+    DeleteTarget(String),
+    /// What it says is refused.
+    #[error("delete - {0}")]
+    Delete(String),
+    /// Clients know the beginning of InfluxDB's text.
+    #[error(
+        "Flux query service disabled. This server has no Flux: send InfluxQL to /query, where a bucket is the parameters db and rp."
+    )]
+    Flux,
     /// Snappy or protobuf that cannot be read.
     #[error("{0}")]
     Prometheus(#[from] PrometheusError),
@@ -58,7 +72,10 @@ impl HttpError {
             HttpError::Body(_)
             | HttpError::MissingQuery
             | HttpError::Parse(_)
-            | HttpError::Parameter(_) => StatusCode::BAD_REQUEST,
+            | HttpError::Parameter(_)
+            | HttpError::Delete(_) => StatusCode::BAD_REQUEST,
+            HttpError::Bucket(_) | HttpError::DeleteTarget(_) => StatusCode::NOT_FOUND,
+            HttpError::Flux => StatusCode::FORBIDDEN,
             HttpError::Prometheus(error) => match error {
                 PrometheusError::Query(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 _ => StatusCode::BAD_REQUEST,

@@ -8,6 +8,7 @@ use super::Answer;
 use super::body::AnswerBody;
 use super::request::Parameters;
 use crate::layers::VERSION;
+use crate::monitor::Diagnostics;
 
 /// `/ping`: 204, or the version when `verbose` is asked for.
 pub fn ping(parameters: &Parameters) -> Answer {
@@ -37,6 +38,19 @@ pub fn health(engine: &Engine) -> Answer {
         "checks": [], "message": message, "name": "influxdb", "status": pass, "version": VERSION,
     });
     json(status, &body)
+}
+
+/// `/ready` of InfluxDB 2.x: since when this node answers, or why it cannot store.
+pub fn ready(engine: &Engine, diagnostics: &Diagnostics) -> Answer {
+    if engine.flush_error().is_some() {
+        return health(engine);
+    }
+    let body = serde_json::json!({
+        "status": "ready",
+        "started": diagnostics.started(),
+        "up": format!("{}s", diagnostics.uptime_seconds()),
+    });
+    json(StatusCode::OK, &body)
 }
 
 /// An answer without a body.

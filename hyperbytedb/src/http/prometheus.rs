@@ -1,15 +1,17 @@
 //! `POST /api/v1/prom/write` and `/api/v1/prom/read`.
 
 use bytes::Bytes;
+use hyper::Response;
 use hyper::body::Body;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
-use hyper::{Request, Response};
+use storage::Engine;
 
 use super::Answer;
-use super::body::{AnswerBody, read};
+use super::body::AnswerBody;
 use super::error::HttpError;
 use super::ping::no_content;
-use super::request::Parameters;
+use super::request::Received;
+use super::target::Target;
 use crate::prometheus::{ReadRequest, WriteRequest, answer, batch_of, decode, encode};
 use crate::query::error::QueryError;
 use crate::query::service::QueryService;
@@ -22,22 +24,21 @@ use crate::write::{WriteError, WriteService};
 /// When the database is missing or the body cannot be read.
 pub async fn write<B>(
     service: WriteService,
-    request: Request<B>,
-    body_bytes_max: usize,
+    request: &mut Received<B>,
+    engine: &Engine,
 ) -> Result<Answer, HttpError>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    let parameters = Parameters::of_url(request.uri().query());
-    let database = database_of(&parameters)?;
-    let body = read(request.into_body(), body_bytes_max).await?;
+    let target = Target::of_database(&request.parameters)?;
+    target.check_database(engine).map_err(WriteError::Storage)?;
+    let body = request.body().await?;
     let (batch, dropped) = batch_of(decode::<WriteRequest>(&body)?);
     if dropped > 0 {
         tracing::debug!(dropped, "samples without a number or time left out");
     }
-    let policy = parameters.get("rp").map(str::to_string);
-    service.store(database, policy, batch).await?;
+    service.store(target.database, target.policy, batch).await?;
     Ok(no_content())
 }
 
@@ -47,21 +48,22 @@ where
 /// When the database is missing, the body cannot be read, or a query fails.
 pub async fn read_samples<B>(
     service: QueryService,
-    request: Request<B>,
-    body_bytes_max: usize,
+    request: &mut Received<B>,
 ) -> Result<Answer, HttpError>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    let parameters = Parameters::of_url(request.uri().query());
-    let database = database_of(&parameters)?;
-    let policy = parameters.get("rp").map(str::to_string);
-    let body = read(request.into_body(), body_bytes_max).await?;
-    let request: ReadRequest = decode(&body)?;
+    let target = Target::of_database(&request.parameters)?;
+    let request: ReadRequest = decode(&request.body().await?)?;
     let packed = service
         .blocking(move |service| {
-            let answered = answer(&request, &database, policy.as_deref(), service);
+            let answered = answer(
+                &request,
+                &target.database,
+                target.policy.as_deref(),
+                service,
+            );
             Ok::<_, QueryError>(answered.and_then(|response| encode(&response)))
         })
         .await??;
@@ -73,9 +75,4 @@ where
     );
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
     Ok(answer)
-}
-
-fn database_of(parameters: &Parameters) -> Result<String, HttpError> {
-    let database = parameters.get("db").ok_or(WriteError::DatabaseRequired)?;
-    Ok(database.to_string())
 }

@@ -2,18 +2,18 @@
 
 use bytes::Bytes;
 use hyper::body::Body;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Response};
 use influxql::{Params, parse_query_with_params};
 use tower::{Service, ServiceExt};
 
 use super::Answer;
-use super::body::{AnswerBody, inflate, read};
+use super::body::AnswerBody;
 use super::error::HttpError;
 use super::format::Format;
 use super::params::bound_params;
 use super::ping::no_content;
-use super::request::Parameters;
+use super::request::Received;
 use crate::query::encode::{Epoch, Options};
 use crate::query::service::{Piece, QueryRequest, QueryService};
 
@@ -27,25 +27,19 @@ const CHUNK_ROWS: usize = 10_000;
 /// statements are part of the answer.
 pub async fn handle<B>(
     mut service: QueryService,
-    request: Request<B>,
-    body_bytes_max: usize,
+    request: &mut Received<B>,
 ) -> Result<Answer, HttpError>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    let mut parameters = Parameters::of_url(request.uri().query());
-    let pretty = parameters.get("pretty") == Some("true");
-    let read_only = request.method() != Method::POST;
-    let (head, body) = request.into_parts();
+    let pretty = request.asks("pretty");
+    let read_only = request.method != Method::POST;
     if !read_only {
-        let mut body = read(body, body_bytes_max).await?;
-        let encoding = head.headers.get(CONTENT_ENCODING);
-        if encoding.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"gzip")) {
-            body = inflate(&body, body_bytes_max)?;
-        }
-        parameters.add_form(&head.headers, &body)?;
+        let body = request.plain_body().await?;
+        request.parameters.add_form(&request.headers, &body)?;
     }
+    let parameters = &request.parameters;
     let text = parameters.get("q").unwrap_or_default().trim();
     if text.is_empty() {
         return Err(HttpError::MissingQuery);
@@ -68,7 +62,7 @@ where
         pretty,
         chunk_rows,
     };
-    let encoder = Format::of(&head.headers, pretty).encoder(options);
+    let encoder = Format::of(&request.headers, pretty).encoder(options);
     let content_type = encoder.content_type();
     let request = QueryRequest {
         query,

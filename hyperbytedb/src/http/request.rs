@@ -1,9 +1,83 @@
-//! The parameters of a request: the URL's, and those of a form body.
+//! What a request brings: parameters, those of the URL and of a form body, and the body.
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderMap};
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap};
+use hyper::{Method, Request};
 
+use super::body::{inflate, read};
 use super::error::HttpError;
+
+/// A request whose head was read and whose body may be, once.
+pub struct Received<B> {
+    pub method: Method,
+    pub headers: HeaderMap,
+    pub parameters: Parameters,
+    body: B,
+    body_bytes_max: usize,
+}
+
+impl<B> Received<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    /// Takes a request apart; its body may have `body_bytes_max` bytes, inflated ones
+    /// counted as well.
+    pub fn new(request: Request<B>, body_bytes_max: usize) -> Self {
+        let (head, body) = request.into_parts();
+        Self {
+            parameters: Parameters::of_url(head.uri.query()),
+            method: head.method,
+            headers: head.headers,
+            body,
+            body_bytes_max,
+        }
+    }
+
+    /// Whether a parameter is `true`.
+    pub fn asks(&self, name: &str) -> bool {
+        self.parameters.get(name) == Some("true")
+    }
+
+    /// The body as it was sent.
+    ///
+    /// # Errors
+    /// When it is too large, or the client breaks off.
+    pub async fn body(&mut self) -> Result<Bytes, HttpError> {
+        read(&mut self.body, self.body_bytes_max).await
+    }
+
+    /// Takes in what is left of the body and forgets it. Many clients send all of a
+    /// request before they look at the answer, and would see a broken connection instead.
+    pub async fn discard(&mut self) {
+        // Whoever waits for leave to send the body reads the answer first.
+        if self.headers.contains_key(EXPECT) {
+            return;
+        }
+        let mut bytes = 0;
+        while bytes <= self.body_bytes_max {
+            match self.body.frame().await {
+                Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, Bytes::len),
+                Some(Err(_)) | None => return,
+            }
+        }
+    }
+
+    /// The body without gzip, where the client says that there is some.
+    ///
+    /// # Errors
+    /// As [`Received::body`], and when it is no gzip.
+    pub async fn plain_body(&mut self) -> Result<Bytes, HttpError> {
+        let body = self.body().await?;
+        let encoding = self.headers.get(CONTENT_ENCODING);
+        if encoding.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"gzip")) {
+            return inflate(&body, self.body_bytes_max);
+        }
+        Ok(body)
+    }
+}
 
 /// Parameters by name; the last of several with one name counts, but the first place
 /// that has one wins (the form before the URL).

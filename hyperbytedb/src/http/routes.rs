@@ -9,15 +9,15 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::header::ORIGIN;
-use hyper::{Method, Request};
+use hyper::{Method, Request, StatusCode};
 use storage::Engine;
 use tower::Service;
 
 use super::Answer;
 use super::error::HttpError;
 use super::format::Format;
-use super::request::Parameters;
-use super::{cors, ping, prometheus, query, write};
+use super::request::Received;
+use super::{buckets, cors, delete, ping, prometheus, query, write};
 use crate::monitor::{Diagnostics, Statistics, vars};
 use crate::query::service::QueryService;
 use crate::write::WriteService;
@@ -38,11 +38,23 @@ fn methods_of(path: &str) -> Option<&'static str> {
     Some(match path {
         "/write" => "POST, OPTIONS",
         "/query" => "OPTIONS, GET, POST",
-        "/ping" | "/status" | "/health" | "/ready" => "GET, HEAD",
+        "/ping" | "/status" | "/ready" => "GET, HEAD",
+        "/health" => "GET, HEAD, OPTIONS",
+        "/api/v2/write" | "/api/v2/query" => "POST, OPTIONS",
+        "/api/v2/delete" => "POST",
+        "/api/v2/buckets" => "GET",
         "/debug/vars" => "GET",
         "/api/v1/prom/write" | "/api/v1/prom/read" => "POST",
         _ => return None,
     })
+}
+
+fn check_method(path: &str, method: &Method) -> Result<(), HttpError> {
+    let allowed = methods_of(path).ok_or(HttpError::NotFound)?;
+    if allowed.split(", ").any(|name| name == method.as_str()) {
+        return Ok(());
+    }
+    Err(HttpError::Method(allowed))
 }
 
 impl Routes {
@@ -52,19 +64,24 @@ impl Routes {
         B::Error: std::fmt::Display,
     {
         let path = request.uri().path().to_string();
-        let allowed = methods_of(&path).ok_or(HttpError::NotFound)?;
-        let method = request.method().clone();
-        if !allowed.split(", ").any(|name| name == method.as_str()) {
-            return Err(HttpError::Method(allowed));
+        let mut request = Received::new(request, self.body_bytes_max);
+        if let Err(refused) = check_method(&path, &request.method) {
+            request.discard().await;
+            return Err(refused);
         }
-        let origin = request.headers().get(ORIGIN).cloned();
-        let parameters = Parameters::of_url(request.uri().query());
-        let format = Format::of(request.headers(), parameters.get("pretty") == Some("true"));
-        let mut answer = if method == Method::OPTIONS {
+        let origin = request.headers.get(ORIGIN).cloned();
+        let format = Format::of(&request.headers, request.asks("pretty"));
+        let mut answer = if request.method == Method::OPTIONS {
             ping::options()
         } else {
-            let answer = self.answer(&path, request, &parameters).await;
-            answer.unwrap_or_else(|error| error.answer(format))
+            let answer = self.answer(&path, &mut request).await;
+            match answer {
+                Ok(answer) => answer,
+                Err(error) => {
+                    request.discard().await;
+                    error.answer(format)
+                }
+            }
         };
         if let Some(origin) = origin {
             cors::allow(origin, answer.headers_mut());
@@ -72,50 +89,49 @@ impl Routes {
         Ok(answer)
     }
 
-    async fn answer<B>(
-        self,
-        path: &str,
-        request: Request<B>,
-        parameters: &Parameters,
-    ) -> Result<Answer, HttpError>
+    async fn answer<B>(self, path: &str, request: &mut Received<B>) -> Result<Answer, HttpError>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,
     {
-        let limit = self.body_bytes_max;
-        let statistics = &self.statistics;
+        let (statistics, engine) = (&self.statistics, &self.engine);
         match path {
             "/write" => {
                 statistics.write_requests.add(1);
-                let engine = self.engine;
-                let exists =
-                    |name: &str| engine.with_schema(|schema| schema.database(name).map(|_| ()));
-                write::handle(self.write, request, limit, exists).await
+                write::handle(self.write, request, engine).await
             }
+            "/api/v2/write" => {
+                statistics.write_requests.add(1);
+                write::handle_v2(self.write, request, engine).await
+            }
+            "/api/v2/query" => Err(HttpError::Flux),
+            "/api/v2/delete" => delete::handle(self.query, request, engine).await,
+            "/api/v2/buckets" => buckets::list(&request.parameters, engine),
             "/query" => {
                 statistics.query_requests.add(1);
-                query::handle(self.query, request, limit).await
+                query::handle(self.query, request).await
             }
             "/api/v1/prom/write" => {
                 statistics.prometheus_writes.add(1);
-                prometheus::write(self.write, request, limit).await
+                prometheus::write(self.write, request, engine).await
             }
             "/api/v1/prom/read" => {
                 statistics.prometheus_reads.add(1);
-                prometheus::read_samples(self.query, request, limit).await
+                prometheus::read_samples(self.query, request).await
             }
             "/debug/vars" => {
-                let vars = vars(statistics, &self.engine, &self.diagnostics);
-                Ok(ping::json(hyper::StatusCode::OK, &vars))
+                let vars = vars(statistics, engine, &self.diagnostics);
+                Ok(ping::json(StatusCode::OK, &vars))
             }
-            "/health" | "/ready" => Ok(ping::health(&self.engine)),
+            "/health" => Ok(ping::health(engine)),
+            "/ready" => Ok(ping::ready(engine, &self.diagnostics)),
             "/status" => {
                 statistics.status_requests.add(1);
                 Ok(ping::no_content())
             }
             _ => {
                 statistics.ping_requests.add(1);
-                Ok(ping::ping(parameters))
+                Ok(ping::ping(&request.parameters))
             }
         }
     }

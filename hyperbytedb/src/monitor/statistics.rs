@@ -1,5 +1,7 @@
 //! Counters since the start, under InfluxDB's names.
 
+use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use storage::Engine;
@@ -53,6 +55,50 @@ pub struct Statistics {
     pub query_duration: Counter,
     pub continuous_succeeded: Counter,
     pub continuous_failed: Counter,
+    pub udp: Udp,
+}
+
+/// What came in datagrams.
+#[derive(Debug, Default)]
+pub struct Udp {
+    /// Where they are taken, when they are.
+    address: OnceLock<SocketAddr>,
+    pub bytes_received: Counter,
+    pub points_received: Counter,
+    /// Lines that could not be read.
+    pub parse_failed: Counter,
+    pub read_failed: Counter,
+    pub batches_written: Counter,
+    pub batches_failed: Counter,
+    pub points_written: Counter,
+    pub points_dropped: Counter,
+}
+
+impl Udp {
+    /// Datagrams are taken from now on.
+    pub fn bound(&self, address: SocketAddr) {
+        // A process has one such listener.
+        let _second = self.address.set(address);
+    }
+
+    fn group(&self) -> Option<Group> {
+        let address = self.address.get()?;
+        let mut group = Group::new(
+            "udp",
+            vec![
+                ("batchesTx", self.batches_written.get()),
+                ("batchesTxFail", self.batches_failed.get()),
+                ("bytesRx", self.bytes_received.get()),
+                ("pointsDropped", self.points_dropped.get()),
+                ("pointsParseFail", self.parse_failed.get()),
+                ("pointsRx", self.points_received.get()),
+                ("pointsTx", self.points_written.get()),
+                ("readFail", self.read_failed.get()),
+            ],
+        );
+        group.tags.push(("bind", address.to_string()));
+        Some(group)
+    }
 }
 
 /// One group of numbers.
@@ -85,7 +131,7 @@ impl Group {
 }
 
 /// Everything as groups, in InfluxDB's order: the process, queries, databases, writes,
-/// continuous queries, HTTP.
+/// continuous queries, HTTP, UDP.
 #[must_use]
 pub fn collect(statistics: &Statistics, engine: &Engine) -> Vec<Group> {
     let s = statistics;
@@ -127,6 +173,7 @@ pub fn collect(statistics: &Statistics, engine: &Engine) -> Vec<Group> {
         ],
     ));
     groups.push(Group::new("httpd", http(s)));
+    groups.extend(s.udp.group());
     groups
 }
 

@@ -22,7 +22,7 @@ pub enum Column {
     String(StringArray),
     Boolean(BooleanArray),
     /// Values of several types: text or booleans with the number of `fill(n)` where they
-    /// are missing, as InfluxDB puts it out. Only results have such columns.
+    /// are missing, as InfluxDB puts it out, or lists. Only results have such columns.
     Mixed(Arc<[Value]>),
     /// That many nulls of no known type.
     Null(usize),
@@ -131,6 +131,7 @@ impl Column {
                 Column::String(StringArray::from_iter_values(std::iter::repeat_n(v, len)))
             }
             Value::Boolean(v) => Column::Boolean(BooleanArray::from(vec![*v; len])),
+            Value::Texts(_) => Column::Mixed(vec![value.clone(); len].into()),
         }
     }
 
@@ -371,7 +372,7 @@ impl ColumnBuilder {
             return;
         };
         let data_type = match value {
-            Value::Null => return,
+            Value::Null | Value::Texts(_) => return,
             Value::Float(_) => DataType::Float,
             Value::Integer(_) => DataType::Integer,
             Value::Unsigned(_) => DataType::Unsigned,

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use influxql::ast::{Query, SelectStatement, Statement};
+use influxql::ast::{DeleteSeries, Query, SelectStatement, Statement};
 use storage::Engine;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -160,6 +160,16 @@ impl QueryService {
         self.selected(select, database, |selected, context| {
             into::store(select, selected, context, &self.engine, runtime).map(|_| ())
         })
+    }
+
+    /// Executes a `DELETE` in the calling thread.
+    ///
+    /// # Errors
+    /// As any other statement.
+    pub fn delete(&self, delete: &DeleteSeries, database: String) -> Result<(), QueryError> {
+        let context = self.context(database, None, Arc::default());
+        let statement = Statement::Delete(delete.clone());
+        schema::apply(&statement, &self.engine, &self.shards, &context).map(|_| ())
     }
 
     /// Executes a `SELECT` that is listed as running meanwhile.

@@ -11,6 +11,8 @@ pub enum Value {
     Unsigned(u64),
     String(String),
     Boolean(bool),
+    /// A list of texts.
+    Texts(Vec<String>),
 }
 
 impl Value {
@@ -39,6 +41,9 @@ impl Value {
     pub fn bytes(&self) -> usize {
         match self {
             Value::String(text) => size_of::<Value>() + text.len(),
+            Value::Texts(texts) => {
+                size_of::<Value>() + texts.iter().map(|text| text.len() + 24).sum::<usize>()
+            }
             _ => size_of::<Value>(),
         }
     }

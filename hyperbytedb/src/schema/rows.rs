@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::query::column::ColumnBuilder;
+use crate::query::column::{Column, ColumnBuilder};
 use crate::query::output::{SeriesChunk, SeriesKey};
 use crate::query::value::Value;
 
@@ -55,9 +55,20 @@ impl Rows {
             self.columns.len()
         };
         let column = |place: usize| {
+            let cells = self.cells.iter().map(|row| row.get(place));
+            if cells
+                .clone()
+                .any(|cell| matches!(cell, Some(Value::Texts(_))))
+            {
+                return Column::Mixed(
+                    cells
+                        .map(|cell| cell.cloned().unwrap_or(Value::Null))
+                        .collect(),
+                );
+            }
             let mut builder = ColumnBuilder::new(None);
-            for row in &self.cells {
-                builder.push(row.get(place).unwrap_or(&Value::Null));
+            for cell in cells {
+                builder.push(cell.unwrap_or(&Value::Null));
             }
             builder.finish()
         };

@@ -187,7 +187,8 @@ fn delete_series(
     Ok(())
 }
 
-/// The measurements that `FROM` names, in all policies; all of them without one.
+/// The measurements that `FROM` names, in the policy that it names, else in all; all of
+/// them without it.
 fn meant(
     sources: &[Source],
     engine: &Engine,
@@ -197,13 +198,18 @@ fn meant(
     let mut names = Vec::new();
     for source in sources {
         match source {
-            Source::Measurement(measurement) => match &measurement.name {
-                MeasurementName::Name(name) => names.push(name.clone()),
-                MeasurementName::Regex(pattern) => regexes.push(
-                    Regex::new(pattern).map_err(|error| QueryError::Invalid(error.to_string()))?,
-                ),
-                MeasurementName::BackReference => {}
-            },
+            Source::Measurement(measurement) => {
+                let policy = measurement.retention_policy.as_deref();
+                match &measurement.name {
+                    MeasurementName::Name(name) => names.push((name.clone(), policy)),
+                    MeasurementName::Regex(pattern) => {
+                        let regex = Regex::new(pattern)
+                            .map_err(|error| QueryError::Invalid(error.to_string()))?;
+                        regexes.push((regex, policy));
+                    }
+                    MeasurementName::BackReference => {}
+                }
+            }
             Source::Subquery(_) => {
                 return Err(QueryError::Invalid(
                     "subqueries cannot be deleted from".to_string(),
@@ -212,15 +218,21 @@ fn meant(
         }
     }
     let tables = engine.with_schema(|schema| schema.tables(Some(database)));
-    let is_meant = |name: &String| {
+    let is_meant = |table: &TableName| {
+        let in_policy = |policy: &Option<&str>| policy.is_none_or(|policy| policy == table.policy);
+        let name = &table.measurement;
         sources.is_empty()
-            || names.contains(name)
-            || regexes.iter().any(|regex| regex.is_match(name))
+            || names
+                .iter()
+                .any(|(own, policy)| own == name && in_policy(policy))
+            || regexes
+                .iter()
+                .any(|(regex, policy)| regex.is_match(name) && in_policy(policy))
     };
     Ok(tables
         .into_iter()
         .map(|table| table.name.clone())
-        .filter(|name| is_meant(&name.measurement))
+        .filter(|name| is_meant(name))
         .collect())
 }
 

@@ -7,6 +7,7 @@ use url::Url;
 use super::rows::{Rows, text};
 use crate::query::error::QueryError;
 use crate::query::output::SeriesChunk;
+use crate::query::value::Value;
 
 /// Stores a subscription.
 ///
@@ -55,7 +56,7 @@ pub fn show(engine: &Engine) -> Vec<SeriesChunk> {
                     text(&subscription.policy),
                     text(&subscription.name),
                     text(&subscription.mode),
-                    text(subscription.destinations.join(",")),
+                    Value::Texts(subscription.destinations.clone()),
                 ]);
             }
             rows.finish()

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::{Encode, Message, Options, number, time};
 use crate::query::column::Column;
 use crate::query::output::SeriesChunk;
+use crate::query::value::Value;
 
 /// Writes results as CSV. Statements without rows, and errors of single statements,
 /// leave nothing, as in InfluxDB.
@@ -115,7 +116,11 @@ fn value(column: &Column, row: usize, out: &mut Vec<u8>) {
         Column::Boolean(a) if a.is_valid(row) => {
             out.extend_from_slice(if a.value(row) { b"true" } else { b"false" });
         }
-        Column::Mixed(values) => value(&Column::repeated(&values[row], 1), 0, out),
+        Column::Mixed(values) => match &values[row] {
+            // InfluxDB forgets this kind of cell and repeats what stood there before.
+            Value::Texts(texts) => field(&texts.join(","), out),
+            other => value(&Column::repeated(other, 1), 0, out),
+        },
         _ => {}
     }
 }

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::{Encode, Epoch, Message, Options, number, time};
 use crate::query::column::Column;
 use crate::query::output::SeriesChunk;
+use crate::query::value::Value;
 
 /// InfluxDB computes a result in portions of so many rows of a series. Where it puts
 /// them together into one document, the mark of the first portion stays: a longer
@@ -178,9 +179,20 @@ impl JsonEncoder {
                     self.next(out);
                 }
                 first = false;
-                value(column, row, out);
+                self.cell(column, row, out);
             }
             self.leave(b']', out);
+        }
+    }
+
+    fn cell(&mut self, column: &Column, row: usize, out: &mut Vec<u8>) {
+        if let Column::Mixed(values) = column {
+            match &values[row] {
+                Value::Texts(texts) => self.strings(texts.iter(), out),
+                other => value(&Column::repeated(other, 1), 0, out),
+            }
+        } else {
+            value(column, row, out);
         }
     }
 
@@ -388,7 +400,6 @@ fn value(column: &Column, row: usize, out: &mut Vec<u8>) {
         Column::Boolean(a) if a.is_valid(row) => {
             out.extend_from_slice(if a.value(row) { b"true" } else { b"false" });
         }
-        Column::Mixed(values) => value(&Column::repeated(&values[row], 1), 0, out),
         _ => out.extend_from_slice(b"null"),
     }
 }

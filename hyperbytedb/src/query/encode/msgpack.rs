@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use super::{Encode, Epoch, Message, Options};
 use crate::query::column::Column;
 use crate::query::output::SeriesChunk;
+use crate::query::value::Value;
 
 /// Writes results as MessagePack; times are the extension type 5 (seconds in eight
 /// bytes, nanoseconds in four) unless an epoch is asked for.
@@ -306,7 +307,15 @@ fn value(column: &Column, row: usize, out: &mut Vec<u8>) {
         }
         Column::String(a) if a.is_valid(row) => string(a.value(row), out),
         Column::Boolean(a) if a.is_valid(row) => out.push(if a.value(row) { 0xc3 } else { 0xc2 }),
-        Column::Mixed(values) => value(&Column::repeated(&values[row], 1), 0, out),
+        Column::Mixed(values) => match &values[row] {
+            Value::Texts(texts) => {
+                array(texts.len(), out);
+                for text in texts {
+                    string(text, out);
+                }
+            }
+            other => value(&Column::repeated(other, 1), 0, out),
+        },
         _ => out.push(0xc0),
     }
 }

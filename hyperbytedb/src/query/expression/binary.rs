@@ -101,7 +101,7 @@ pub(super) fn matches(op: BinaryOp, lhs: &Operand, pattern: &regex::Regex, len: 
 fn data_type(operand: &Operand) -> Option<DataType> {
     match operand {
         Operand::Column(column) => column.data_type(),
-        Operand::Scalar(Value::Null) => None,
+        Operand::Scalar(Value::Null | Value::Texts(_)) => None,
         Operand::Scalar(Value::Float(_)) => Some(DataType::Float),
         Operand::Scalar(Value::Integer(_)) => Some(DataType::Integer),
         Operand::Scalar(Value::Unsigned(_)) => Some(DataType::Unsigned),

@@ -55,7 +55,7 @@ fn type_of(value: &Value) -> Option<FieldType> {
         Value::Unsigned(_) => FieldType::Unsigned,
         Value::String(_) => FieldType::String,
         Value::Boolean(_) => FieldType::Boolean,
-        Value::Null => return None,
+        Value::Texts(_) | Value::Null => return None,
     })
 }
 

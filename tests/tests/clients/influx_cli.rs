@@ -1,17 +1,10 @@
-//! Client programs and libraries that people use with InfluxDB 1.x, as published.
+//! The `influx` command line client of InfluxDB 1.x.
 
 use std::fs;
 use std::process::Command;
 
 use process_tests::{Node, Sandbox, tools};
 use serde_json::json;
-
-/// A program of this test, beside it.
-fn script(name: &str) -> String {
-    process_tests::beside(&format!("tests/clients/{name}"))
-        .to_string_lossy()
-        .into_owned()
-}
 
 fn influx(node: &Node, arguments: &[&str]) -> Option<String> {
     let program = tools::influx().map_err(|reason| tools::cannot_run("the influx CLI", &reason));
@@ -118,33 +111,4 @@ fn the_influx_cli_imports_a_dump() {
             json!("h6")
         ]]
     );
-}
-
-#[test]
-fn the_python_library_works() {
-    let python = match tools::python(&["influxdb==5.3.2"]) {
-        Ok(python) => python,
-        Err(reason) => return tools::cannot_run("the Python library", &reason),
-    };
-    let sandbox = Sandbox::new();
-    let node = sandbox.start();
-    let printed =
-        tools::run(Command::new(python).args([script("library.py").as_str(), node.port()]));
-    assert!(printed.ends_with("all good\n"), "{printed}");
-}
-
-#[test]
-fn the_node_library_works() {
-    let home = match tools::npm(&["influx@5.12.0"]) {
-        Ok(home) => home,
-        Err(reason) => return tools::cannot_run("the Node.js library", &reason),
-    };
-    let sandbox = Sandbox::new();
-    let node = sandbox.start();
-    let mut command = Command::new("node");
-    command
-        .env("NODE_PATH", home.join("node_modules"))
-        .args([script("library.js").as_str(), node.port()]);
-    let printed = tools::run(&mut command);
-    assert!(printed.ends_with("all good\n"), "{printed}");
 }
