@@ -73,6 +73,26 @@ pub enum Output {
     },
 }
 
+impl Output {
+    /// The columns of text (counted over fields, then tags) that order points of one
+    /// time, before the keys of their series do: in the order of all columns' names those
+    /// that come before the first one of another type, as in InfluxDB.
+    #[must_use]
+    pub fn texts_in_front(&self) -> Vec<usize> {
+        let Output::Rows { fields, tags, .. } = self else {
+            return Vec::new();
+        };
+        let fields = fields
+            .iter()
+            .map(|field| (&field.name, field.field_type == FieldType::String));
+        let tags = tags.iter().map(|tag| (tag, true));
+        let mut columns: Vec<_> = fields.chain(tags).enumerate().collect();
+        columns.sort_by_key(|(_, (name, _))| *name);
+        let texts = columns.iter().take_while(|(_, (_, is_text))| *is_text);
+        texts.map(|(at, _)| *at).collect()
+    }
+}
+
 /// `GROUP BY time(every, offset)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -108,7 +128,8 @@ pub enum AggregateFunction {
 }
 
 /// Batches in order: by the dimensions' values (bytewise), then by time (falling
-/// if `Scan::descending`). Field columns are Float64, Int64, UInt64, Utf8, Boolean.
+/// if `Scan::descending`), points of one time by [`Output::texts_in_front`] (also
+/// falling, null the smallest), then by their series' keys. Field columns are Float64, Int64, UInt64, Utf8, Boolean.
 pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch, QueryError>> + Send>;
 
 /// How a reader would answer a scan.

@@ -91,6 +91,11 @@ fn rows_query(
     let mut order = dimensions.clone();
     order.push(format!("t{direction}"));
     // Ties between series have an order, so that an answer does not change by itself.
+    let nulls = if scan.descending { "LAST" } else { "FIRST" };
+    for at in scan.output.texts_in_front() {
+        let column = fields.iter().chain(tags).nth(at);
+        order.extend(column.map(|column| format!("{column}{direction} NULLS {nulls}")));
+    }
     for tag in (0..layout.tags.len()).map(|at| format!("g{at}")) {
         if !order.contains(&tag) {
             order.push(format!("{tag}{direction}"));

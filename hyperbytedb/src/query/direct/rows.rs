@@ -1,10 +1,12 @@
 //! The points of a scan themselves, in the order that is asked for.
 
+use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::compute::interleave;
-use storage::Rows;
+use storage::{ReadView, Rows, SeriesId};
 
 use super::aggregates::batch_of;
 use super::groups::{Groups, NO_GROUP};
@@ -26,11 +28,13 @@ struct Portion {
     columns: Vec<ArrayRef>,
 }
 
-/// A row: its group, time, and a rank that orders rows of one time.
+/// A row and what orders it.
 #[derive(Clone, Copy)]
 struct Place {
     group: u32,
     time: i64,
+    /// Of its series.
+    rank: u32,
     portion: u32,
     row: u32,
 }
@@ -53,7 +57,7 @@ pub fn rows(
         portion_of(rows, fields, tags, parts)
     })?;
     check_memory(&portions, context)?;
-    let order = order_of(&portions, &groups, scan, limit);
+    let order = order_of(&portions, &groups, &parts.view, scan, limit);
     context.check()?;
     if order.is_empty() {
         return Ok(Box::new(std::iter::empty()));
@@ -136,27 +140,73 @@ fn check_memory(portions: &[Portion], context: &QueryContext) -> Result<(), Quer
     Ok(())
 }
 
-fn order_of(portions: &[Portion], groups: &Groups, scan: &Scan, limit: Option<u64>) -> Vec<Place> {
+/// For each series of the portions its place in the order of keys.
+fn ranks_of(portions: &[Portion], view: &ReadView) -> HashMap<SeriesId, u32> {
+    let stretches = portions
+        .iter()
+        .flat_map(|portion| portion.series.chunk_by(|a, b| a == b));
+    let mut series: Vec<SeriesId> = stretches.map(|stretch| stretch[0]).collect();
+    let inner = view.table.read();
+    series.sort_unstable();
+    series.dedup();
+    series.sort_unstable_by(|a, b| inner.series.key(*a).cmp(inner.series.key(*b)));
+    series.into_iter().zip(0..).collect()
+}
+
+/// Compares rows of one time by columns of text; no text is the smallest.
+fn compare_texts(a: &Place, b: &Place, portions: &[Portion], texts: &[usize]) -> Ordering {
+    let text = |place: &Place, at: usize| {
+        let column = portions[place.portion as usize].columns[at].as_string_opt::<i32>()?;
+        let row = place.row as usize;
+        column.is_valid(row).then(|| column.value(row))
+    };
+    texts
+        .iter()
+        .map(|at| text(a, *at).cmp(&text(b, *at)))
+        .find(|ordering| ordering.is_ne())
+        .unwrap_or(Ordering::Equal)
+}
+
+fn order_of(
+    portions: &[Portion],
+    groups: &Groups,
+    view: &ReadView,
+    scan: &Scan,
+    limit: Option<u64>,
+) -> Vec<Place> {
+    let ranks = ranks_of(portions, view);
     let mut places: Vec<Place> = Vec::new();
-    for (portion, rows) in portions.iter().enumerate() {
-        for (row, (series, time)) in rows.series.iter().zip(&rows.times).enumerate() {
-            let group = groups.of(*series);
-            if group != NO_GROUP {
-                places.push(Place {
-                    group,
-                    time: *time,
-                    portion: portion as u32,
-                    row: row as u32,
-                });
+    for (number, portion) in portions.iter().enumerate() {
+        let mut row = 0;
+        for stretch in portion.series.chunk_by(|a, b| a == b) {
+            let group = groups.of(stretch[0]);
+            let rank = ranks.get(&stretch[0]).copied().unwrap_or_default();
+            for _ in stretch {
+                if group != NO_GROUP {
+                    places.push(Place {
+                        group,
+                        time: portion.times[row],
+                        rank,
+                        portion: number as u32,
+                        row: row as u32,
+                    });
+                }
+                row += 1;
             }
         }
     }
-    // Stable: rows of one time stay in the order of their series.
+    places.sort_unstable_by_key(|place| (place.group, place.time, place.rank));
+    let texts = scan.output.texts_in_front();
+    if !texts.is_empty() {
+        let same = |a: &Place, b: &Place| (a.group, a.time) == (b.group, b.time);
+        for ties in places.chunk_by_mut(same).filter(|ties| ties.len() > 1) {
+            ties.sort_by(|a, b| compare_texts(a, b, portions, &texts));
+        }
+    }
     if scan.descending {
-        places.reverse();
-        places.sort_by(|a, b| a.group.cmp(&b.group).then(b.time.cmp(&a.time)));
-    } else {
-        places.sort_by_key(|place| (place.group, place.time));
+        for group in places.chunk_by_mut(|a, b| a.group == b.group) {
+            group.reverse();
+        }
     }
     if let Some(limit) = limit {
         let mut count = 0;
