@@ -141,6 +141,8 @@ def main():
     took = load(url, series, start)
     loaded = resident(pid)
     flushed = settle(pid)
+    # The server has closed a connection that was silent for so long.
+    node = Node(url)
     print(f"series                    {series:12,}")
     print(f"ingest, new series/s      {series / took:12,.0f}")
     print(f"resident, empty, MB       {empty / 1e6:12.1f}")

@@ -319,11 +319,7 @@ fn forget_series(shared: &Shared, table: &Table, series: &SeriesSet) -> Result<(
 }
 
 /// Those of the series that have no visible point any more.
-fn without_points(
-    shared: &Shared,
-    table: &Arc<Table>,
-    candidates: SeriesSet,
-) -> Result<SeriesSet> {
+fn without_points(shared: &Shared, table: &Arc<Table>, candidates: SeriesSet) -> Result<SeriesSet> {
     let (runs, files, tombstones) = {
         let inner = table.read();
         let runs: Vec<_> = inner

@@ -33,6 +33,8 @@ mod rows;
 mod schema;
 mod series;
 mod series_filter;
+#[cfg(test)]
+mod series_laws;
 mod series_order;
 mod shared;
 mod table;

@@ -97,12 +97,7 @@ impl Sources<'_> {
         if unsure.is_empty() {
             return Ok(());
         }
-        let chosen = choose(
-            &footer,
-            self.time,
-            &self.table.read().series,
-            Some(&unsure),
-        );
+        let chosen = choose(&footer, self.time, &self.table.read().series, Some(&unsure));
         let rows = read_rows(&path, file, &footer, &[], &chosen)?;
         // In the order of the file, where numbers do not rise.
         let mut from = 0;

@@ -131,6 +131,8 @@ impl SeriesIndex {
     /// The key of a series.
     #[must_use]
     pub fn key(&self, id: SeriesId) -> &[u8] {
+        #[cfg(test)]
+        KEYS_READ.set(KEYS_READ.get() + 1);
         key_at(&self.keys, &self.ends, id)
     }
 
@@ -226,6 +228,12 @@ fn key_at<'a>(keys: &'a [u8], ends: &[u64], id: SeriesId) -> &'a [u8] {
     let id = id as usize;
     let start = if id == 0 { 0 } else { ends[id - 1] as usize };
     &keys[start..ends[id] as usize]
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many keys were looked at, for tests of how much work is done.
+    pub static KEYS_READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The inverted index of a measurement's tags: for each tag key its values in order,
 //! for each value the series that have it.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Bound;
 
 use roaring::RoaringBitmap;
@@ -23,7 +26,7 @@ pub struct TagIndex {
 /// The values of one tag key.
 #[derive(Debug, Clone, Default)]
 pub struct TagValues {
-    values: BTreeMap<Box<str>, Postings>,
+    values: BTreeMap<Text, Postings>,
     /// All series with any of the values.
     series: SeriesSet,
 }
@@ -42,6 +45,71 @@ pub enum Ids {
     /// Sorted.
     List(Vec<SeriesId>),
     Set(SeriesSet),
+}
+
+/// A tag value. Short ones lie in the tree itself: comparing them follows no pointer,
+/// and they take no allocation of their own.
+#[derive(Debug, Clone)]
+enum Text {
+    Short(u8, [u8; SHORT_MAX]),
+    Long(Box<str>),
+}
+
+/// Bytes of a short value: as many as fit beside a pointer's place and length.
+const SHORT_MAX: usize = 22;
+
+impl Text {
+    fn new(text: &str) -> Self {
+        let mut bytes = [0; SHORT_MAX];
+        match bytes.get_mut(..text.len()) {
+            Some(place) => {
+                place.copy_from_slice(text.as_bytes());
+                Text::Short(text.len() as u8, bytes)
+            }
+            None => Text::Long(text.into()),
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Text::Short(length, bytes) => &bytes[..usize::from(*length)],
+            Text::Long(text) => text.as_bytes(),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            // They were put there as text.
+            Text::Short(..) => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
+            Text::Long(text) => text,
+        }
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Borrow<[u8]> for Text {
+    fn borrow(&self) -> &[u8] {
+        self.as_bytes()
+    }
 }
 
 impl TagIndex {
@@ -98,20 +166,26 @@ impl TagIndex {
 impl TagValues {
     fn insert(&mut self, value: &str, id: SeriesId) {
         self.series.insert(id);
-        match self.values.get_mut(value) {
-            Some(postings) => postings.insert(id),
-            None => {
-                self.values.insert(value.into(), Postings::One(id));
+        if value.len() > SHORT_MAX
+            && let Some(postings) = self.values.get_mut(value.as_bytes())
+        {
+            postings.insert(id);
+            return;
+        }
+        match self.values.entry(Text::new(value)) {
+            Entry::Occupied(mut postings) => postings.get_mut().insert(id),
+            Entry::Vacant(place) => {
+                place.insert(Postings::One(id));
             }
         }
     }
 
     fn remove(&mut self, value: &str, id: SeriesId) {
         self.series.remove(id);
-        if let Some(postings) = self.values.get_mut(value)
+        if let Some(postings) = self.values.get_mut(value.as_bytes())
             && postings.remove(id)
         {
-            self.values.remove(value);
+            self.values.remove(value.as_bytes());
         }
     }
 
@@ -130,12 +204,14 @@ impl TagValues {
     /// The series of one value.
     #[must_use]
     pub fn get(&self, value: &str) -> Option<&Postings> {
-        self.values.get(value)
+        self.values.get(value.as_bytes())
     }
 
     /// All values, sorted, with their series.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Postings)> {
-        self.values.iter().map(|(value, series)| (&**value, series))
+        self.values
+            .iter()
+            .map(|(value, series)| (value.as_str(), series))
     }
 
     /// The values that begin with `prefix`, sorted, with their series.
@@ -144,9 +220,9 @@ impl TagValues {
         prefix: &'a str,
     ) -> impl Iterator<Item = (&'a str, &'a Postings)> {
         self.values
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .range::<[u8], _>((Bound::Included(prefix.as_bytes()), Bound::Unbounded))
+            .map(|(value, series)| (value.as_str(), series))
             .take_while(move |(value, _)| value.starts_with(prefix))
-            .map(|(value, series)| (&**value, series))
     }
 }
 
@@ -241,5 +317,33 @@ impl Postings {
                 Ids::Set(set) => !set.is_disjoint(series),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lone_value_is_small() {
+        assert_eq!(size_of::<Text>(), 24);
+        assert_eq!(size_of::<Postings>(), 16);
+    }
+
+    #[test]
+    fn short_and_long_values_are_ordered_as_text() {
+        let long = "é".repeat(12);
+        let mut values = TagValues::default();
+        for (id, value) in ["b", &long, "", "a", &"a".repeat(22), &"a".repeat(23)]
+            .into_iter()
+            .enumerate()
+        {
+            values.insert(value, id as SeriesId);
+            values.insert(value, id as SeriesId + 10);
+        }
+        let found: Vec<&str> = values.iter().map(|(value, _)| value).collect();
+        assert!(found.is_sorted() && found.len() == 6, "{found:?}");
+        assert_eq!(values.get(&long).map(Postings::len), Some(2));
+        assert_eq!(values.with_prefix("aa").count(), 2);
     }
 }

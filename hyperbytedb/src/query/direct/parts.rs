@@ -196,10 +196,9 @@ pub fn tag_column(view: &ReadView, key: &str, rows: &Rows) -> StringArray {
     let inner = view.table.read();
     let mut column = StringBuilder::with_capacity(rows.len(), rows.len() * 8);
     for stretch in rows.series.chunk_by(|a, b| a == b) {
-        let tags = inner.series.tags(stretch[0]);
-        let value = tags.get(key).unwrap_or_default();
+        let value = inner.series.tag(stretch[0], key);
         for _ in stretch {
-            column.append_value(value);
+            column.append_value(&value);
         }
     }
     column.finish()

@@ -91,7 +91,9 @@ impl Footer {
     fn numbers(&self, index: &SeriesIndex) -> Arc<Numbers> {
         if let Some(numbers) = &*self.numbers.lock()
             && numbers.drops == index.drops()
-            && numbers.numbered.is_none_or(|count| count == index.numbered())
+            && numbers
+                .numbered
+                .is_none_or(|count| count == index.numbered())
         {
             return numbers.clone();
         }
