@@ -288,8 +288,10 @@ impl Catalog for EngineCatalog {
             && keys.len() == 1
         {
             let inner = only.table.read();
-            let series = only.series.as_ref();
-            inner.series.visit_values(key, series, &mut |_| {
+            let Some(series) = &only.series else {
+                return Ok(inner.series.value_count(key));
+            };
+            inner.series.visit_values(key, Some(series), &mut |_| {
                 count += 1;
                 true
             });

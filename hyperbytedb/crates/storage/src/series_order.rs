@@ -111,6 +111,12 @@ impl SeriesIndex {
             .all(|(value, _)| visit(value));
     }
 
+    /// How many values a tag has.
+    #[must_use]
+    pub fn value_count(&self, key: &str) -> usize {
+        self.index().values(key).map_or(0, TagValues::len)
+    }
+
     /// The tag keys that one of the series has (all if no set is given), sorted.
     #[must_use]
     pub fn tag_keys(&self, series: Option<&SeriesSet>) -> Vec<String> {
