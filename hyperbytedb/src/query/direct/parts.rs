@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow::array::{Array, StringArray, StringBuilder};
 use influxql::ast::{DataType, Expr};
 use parking_lot::Mutex;
-use storage::{Engine, FilePart, ReadView, Rows, Run, SeriesId, StorageError};
+use storage::{Engine, FilePart, ReadView, Rows, Run, SeriesId, SeriesSet, StorageError};
 
 use crate::query::clickhouse::layout::{Layout, field_type};
 use crate::query::clickhouse::series::open;
@@ -62,10 +62,10 @@ impl Parts {
         let Some((mut view, settled)) = open(engine, scan)? else {
             return Ok(None);
         };
-        if let Some(mut series) = series {
-            series.sort_unstable();
+        if let Some(series) = series {
+            let mut series: SeriesSet = series.into_iter().collect();
             if let Some(selected) = view.selection() {
-                series.retain(|id| selected.binary_search(id).is_ok());
+                series &= selected;
             }
             view.select(series);
         }
