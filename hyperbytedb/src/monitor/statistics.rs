@@ -204,7 +204,7 @@ fn databases(engine: &Engine) -> Vec<Group> {
             let mut measurements = std::collections::BTreeSet::new();
             let mut series = 0;
             for table in &tables {
-                let held = table.read().series.ids().count() as u64;
+                let held = table.read().series.len() as u64;
                 series += held;
                 if held > 0 {
                     measurements.insert(&table.name.measurement);

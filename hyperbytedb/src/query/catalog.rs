@@ -1,5 +1,8 @@
 //! What the query side asks of the schema.
 
+use storage::SeriesFilter;
+
+use super::error::QueryError;
 use super::scan::{FieldType, TableName, TimeBounds};
 
 /// A retention policy.
@@ -25,6 +28,28 @@ pub struct TableInfo {
 /// One series: tag keys and values sorted by key.
 pub type Tags = Vec<(String, String)>;
 
+/// Which series of a measurement are meant.
+#[derive(Debug, Clone, Copy)]
+pub struct Selection<'a> {
+    pub filter: &'a SeriesFilter,
+    /// Only series with a point in that time.
+    pub time: Option<TimeBounds>,
+    /// Only series of that retention policy.
+    pub policy: Option<&'a str>,
+}
+
+impl<'a> Selection<'a> {
+    /// Series by their tags alone.
+    #[must_use]
+    pub fn of(filter: &'a SeriesFilter) -> Self {
+        Self {
+            filter,
+            time: None,
+            policy: None,
+        }
+    }
+}
+
 /// A consistent look at the schema. Names are compared bytewise; lists are sorted.
 pub trait Catalog: Send + Sync {
     fn databases(&self) -> Vec<String>;
@@ -36,13 +61,70 @@ pub trait Catalog: Send + Sync {
     /// Fields that have values in a shard group overlapping `time` (InfluxDB lists
     /// only those for wildcards).
     fn fields_in(&self, table: &TableName, time: TimeBounds) -> Vec<(String, FieldType)>;
-    /// Calls `visit` for each series of the measurement, in the order of their keys,
-    /// until it returns false. A series that several policies have is visited once.
+    /// Calls `visit` for each of the series in the order of their keys, for the first
+    /// `limit` ones and until it returns false. A series that several policies have is
+    /// visited once.
+    ///
+    /// # Errors
+    /// When points cannot be read.
     fn series(
         &self,
         database: &str,
-        policy: Option<&str>,
         measurement: &str,
+        selection: Selection<'_>,
+        limit: usize,
         visit: &mut dyn FnMut(&Tags) -> bool,
-    );
+    ) -> Result<(), QueryError>;
+    /// How many of the series there are; one that several policies have counts once.
+    ///
+    /// # Errors
+    /// When points cannot be read.
+    fn series_count(
+        &self,
+        database: &str,
+        measurement: &str,
+        selection: Selection<'_>,
+    ) -> Result<usize, QueryError>;
+    /// The tag keys that one of the series has.
+    ///
+    /// # Errors
+    /// When points cannot be read.
+    fn tag_keys(
+        &self,
+        database: &str,
+        measurement: &str,
+        selection: Selection<'_>,
+    ) -> Result<Vec<String>, QueryError>;
+    /// The pairs of a wanted tag key and a wanted value that one of the series has, in
+    /// order.
+    ///
+    /// # Errors
+    /// When points cannot be read.
+    fn tag_values(
+        &self,
+        database: &str,
+        measurement: &str,
+        wanted: &TagValuesWanted<'_>,
+    ) -> Result<Vec<(String, String)>, QueryError>;
+    /// How many different values the series have of the wanted tag keys together.
+    ///
+    /// # Errors
+    /// When points cannot be read.
+    fn tag_value_count(
+        &self,
+        database: &str,
+        measurement: &str,
+        selection: Selection<'_>,
+        has_key: &dyn Fn(&str) -> bool,
+    ) -> Result<usize, QueryError>;
+}
+
+/// Which values of tags are meant.
+pub struct TagValuesWanted<'a> {
+    pub selection: Selection<'a>,
+    pub has_key: &'a dyn Fn(&str) -> bool,
+    pub passes: &'a dyn Fn(&str) -> bool,
+    /// How many of the first ones are left out.
+    pub offset: usize,
+    pub limit: usize,
 }

@@ -36,7 +36,7 @@ pub fn execute_statement<'a>(
             let lines = explain(select, *analyze, catalog, reader, context)?;
             Ok(StatementOutput::Series(lines))
         }
-        other => Ok(match show::execute(other, catalog, reader, context)? {
+        other => Ok(match show::execute(other, catalog, context)? {
             Some(chunks) => StatementOutput::Series(chunks),
             None => StatementOutput::Unhandled,
         }),

@@ -17,13 +17,12 @@ use super::error::QueryError;
 use super::expression::compile_regex;
 use super::output::{SeriesChunk, SeriesKey};
 use super::plan::sources::place;
-use super::scan::Reader;
+use super::scan::TimeBounds;
 use super::value::Value;
 
 /// What a `SHOW` works with.
 pub(super) struct Show<'a> {
     pub catalog: &'a dyn Catalog,
-    pub reader: &'a dyn Reader,
     pub context: &'a QueryContext,
 }
 
@@ -35,14 +34,9 @@ pub(super) struct Show<'a> {
 pub fn execute(
     statement: &Statement,
     catalog: &dyn Catalog,
-    reader: &dyn Reader,
     context: &QueryContext,
 ) -> Result<Option<Vec<SeriesChunk>>, QueryError> {
-    let show = Show {
-        catalog,
-        reader,
-        context,
-    };
+    let show = Show { catalog, context };
     Ok(Some(match statement {
         Statement::ShowDatabases => show.databases(),
         Statement::ShowRetentionPolicies { database } => show.policies(database.as_deref())?,
@@ -87,6 +81,22 @@ fn page<T>(mut items: Vec<T>, limit: u64, offset: u64) -> Vec<T> {
         items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
     items
+}
+
+/// How many items a page needs: those before it, too.
+fn most(limit: u64, offset: u64) -> usize {
+    match limit {
+        0 => usize::MAX,
+        limit => usize::try_from(limit.saturating_add(offset)).unwrap_or(usize::MAX),
+    }
+}
+
+/// The range of time of a condition; `None` when it says nothing of time.
+fn bounds(range: TimeRange) -> Option<TimeBounds> {
+    (range.has_min || range.has_max).then_some(TimeBounds {
+        min: range.min,
+        max: range.max,
+    })
 }
 
 /// A measurement by name or pattern, of every measurement if none is given.

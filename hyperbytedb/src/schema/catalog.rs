@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use points::FieldType;
-use storage::{Engine, Table, TableName as StoredName, decode_key};
+use storage::{
+    Engine, SeriesFilter, SeriesId, SeriesSet, Table, TableName as StoredName, decode_key,
+};
 
-use crate::query::catalog::{Catalog, PolicyInfo, TableInfo, Tags};
+use crate::query::catalog::{Catalog, PolicyInfo, Selection, TableInfo, TagValuesWanted, Tags};
+use crate::query::error::QueryError;
 use crate::query::scan::{TableName, TimeBounds};
 use crate::query::shard::{WEEK_NS, shard_range};
 
@@ -21,20 +24,55 @@ impl EngineCatalog {
         Self { engine }
     }
 
-    fn tables(
-        &self,
-        database: &str,
-        policy: Option<&str>,
-        measurement: Option<&str>,
-    ) -> Vec<Arc<Table>> {
+    fn tables(&self, database: &str, policy: Option<&str>) -> Vec<Arc<Table>> {
         let mut tables = self
             .engine
             .with_schema(|schema| schema.tables(Some(database)));
-        tables.retain(|table| {
-            policy.is_none_or(|policy| table.name.policy == policy)
-                && measurement.is_none_or(|measurement| table.name.measurement == measurement)
-        });
+        tables.retain(|table| policy.is_none_or(|policy| table.name.policy == policy));
         tables
+    }
+
+    fn tables_of(&self, database: &str, measurement: &str) -> Vec<Arc<Table>> {
+        self.engine
+            .with_schema(|schema| schema.tables_of(database, measurement))
+    }
+
+    /// The meant series of each table that has some.
+    fn selected(
+        &self,
+        database: &str,
+        measurement: &str,
+        selection: Selection<'_>,
+    ) -> Result<Vec<Selected>, QueryError> {
+        let mut all = Vec::new();
+        for table in self.tables_of(database, measurement) {
+            if selection
+                .policy
+                .is_some_and(|policy| table.name.policy != policy)
+            {
+                continue;
+            }
+            let series = match (selection.filter, selection.time) {
+                (SeriesFilter::Const(true), None) => None,
+                (filter, None) => Some(table.read().series.select(filter)),
+                (filter, Some(time)) => {
+                    let view = self.engine.read_view(&table.name, (time.min, time.max))?;
+                    let Some(view) = view else {
+                        continue;
+                    };
+                    let series = view.table.read().series.select(filter);
+                    Some(view.present(&series)?)
+                }
+            };
+            let is_empty = match &series {
+                Some(series) => series.is_empty(),
+                None => table.read().series.is_empty(),
+            };
+            if !is_empty {
+                all.push(Selected { table, series });
+            }
+        }
+        Ok(all)
     }
 
     fn table_of(&self, name: &TableName) -> Option<Arc<Table>> {
@@ -78,7 +116,7 @@ impl Catalog for EngineCatalog {
 
     fn measurements(&self, database: &str, policy: Option<&str>) -> Vec<String> {
         let names: BTreeSet<String> = self
-            .tables(database, policy, None)
+            .tables(database, policy)
             .into_iter()
             .filter(|table| !table.read().series.is_empty())
             .map(|table| table.name.measurement.clone())
@@ -96,8 +134,8 @@ impl Catalog for EngineCatalog {
         let fields = inner.resolved_fields();
         drop(inner);
         let mut tag_keys = BTreeSet::new();
-        for table in self.tables(&name.database, None, Some(&name.measurement)) {
-            tag_keys.extend(table.read().tag_keys.iter().cloned());
+        for table in self.tables_of(&name.database, &name.measurement) {
+            tag_keys.extend(table.read().series.tag_keys(None));
         }
         Some(TableInfo {
             fields,
@@ -146,17 +184,230 @@ impl Catalog for EngineCatalog {
     fn series(
         &self,
         database: &str,
-        policy: Option<&str>,
         measurement: &str,
+        selection: Selection<'_>,
+        limit: usize,
         visit: &mut dyn FnMut(&Tags) -> bool,
-    ) {
-        let mut keys: BTreeSet<Vec<u8>> = BTreeSet::new();
-        for table in self.tables(database, policy, Some(measurement)) {
-            let inner = table.read();
-            keys.extend(inner.series.ids().map(|id| inner.series.key(id).to_vec()));
+    ) -> Result<(), QueryError> {
+        let mut selected = self.selected(database, measurement, selection)?;
+        if selected.len() == 1
+            && let Some(only) = selected.pop()
+        {
+            only.visit(limit, visit);
+            return Ok(());
         }
-        for key in keys {
+        // The first of all are among the first of each.
+        let mut keys: BTreeSet<Vec<u8>> = BTreeSet::new();
+        for one in selected {
+            let ids = one.first(limit);
+            let inner = one.table.read();
+            keys.extend(ids.into_iter().map(|id| inner.series.key(id).to_vec()));
+        }
+        for key in keys.into_iter().take(limit) {
             if !visit(&decode_key(&key).0) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn series_count(
+        &self,
+        database: &str,
+        measurement: &str,
+        selection: Selection<'_>,
+    ) -> Result<usize, QueryError> {
+        let mut selected = self.selected(database, measurement, selection)?;
+        // Each counts what none behind it has: the largest last, of which no key is
+        // looked at.
+        selected.sort_by_key(Selected::len);
+        let mut count = 0;
+        for (at, one) in selected.iter().enumerate() {
+            let others = &selected[at + 1..];
+            if others.is_empty() {
+                count += one.len();
+                continue;
+            }
+            for id in one.ids() {
+                let key = one.table.read().series.key(id).to_vec();
+                count += usize::from(!others.iter().any(|other| other.has(&key)));
+            }
+        }
+        Ok(count)
+    }
+
+    fn tag_keys(
+        &self,
+        database: &str,
+        measurement: &str,
+        selection: Selection<'_>,
+    ) -> Result<Vec<String>, QueryError> {
+        let selected = self.selected(database, measurement, selection)?;
+        Ok(keys_of(&selected).into_iter().collect())
+    }
+
+    fn tag_values(
+        &self,
+        database: &str,
+        measurement: &str,
+        wanted: &TagValuesWanted<'_>,
+    ) -> Result<Vec<(String, String)>, QueryError> {
+        let selected = self.selected(database, measurement, wanted.selection)?;
+        let (mut pairs, mut skipped) = (Vec::new(), 0);
+        for key in keys_of(&selected)
+            .into_iter()
+            .filter(|key| (wanted.has_key)(key))
+        {
+            if pairs.len() == wanted.limit {
+                break;
+            }
+            visit_values(&selected, &key, wanted, &mut |value| {
+                if skipped < wanted.offset {
+                    skipped += 1;
+                } else {
+                    pairs.push((key.clone(), value.to_owned()));
+                }
+                pairs.len() < wanted.limit
+            });
+        }
+        Ok(pairs)
+    }
+
+    fn tag_value_count(
+        &self,
+        database: &str,
+        measurement: &str,
+        selection: Selection<'_>,
+        has_key: &dyn Fn(&str) -> bool,
+    ) -> Result<usize, QueryError> {
+        let selected = self.selected(database, measurement, selection)?;
+        let mut keys = keys_of(&selected);
+        keys.retain(|key| has_key(key));
+        let mut count = 0;
+        if let ([only], Some(key)) = (selected.as_slice(), keys.first())
+            && keys.len() == 1
+        {
+            let inner = only.table.read();
+            let Some(series) = &only.series else {
+                return Ok(inner.series.value_count(key));
+            };
+            inner.series.visit_values(key, Some(series), &mut |_| {
+                count += 1;
+                true
+            });
+            return Ok(count);
+        }
+        let mut values = BTreeSet::new();
+        for (key, one) in keys
+            .iter()
+            .flat_map(|key| selected.iter().map(move |one| (key, one)))
+        {
+            let inner = one.table.read();
+            inner
+                .series
+                .visit_values(key, one.series.as_ref(), &mut |value| {
+                    if !values.contains(value) {
+                        values.insert(value.to_owned());
+                    }
+                    true
+                });
+        }
+        Ok(values.len())
+    }
+}
+
+/// The tag keys of all of them.
+fn keys_of(selected: &[Selected]) -> BTreeSet<String> {
+    let keys = |one: &Selected| one.table.read().series.tag_keys(one.series.as_ref());
+    selected.iter().flat_map(keys).collect()
+}
+
+/// Calls `visit` for each value of a tag that passes, in order, until it returns false.
+fn visit_values(
+    selected: &[Selected],
+    key: &str,
+    wanted: &TagValuesWanted<'_>,
+    visit: &mut dyn FnMut(&str) -> bool,
+) {
+    let mut passing = |value: &str| !(wanted.passes)(value) || visit(value);
+    if let [only] = selected {
+        let inner = only.table.read();
+        let series = only.series.as_ref();
+        inner.series.visit_values(key, series, &mut passing);
+        return;
+    }
+    // The first of all are among the first of each.
+    let most = wanted.limit.saturating_add(wanted.offset);
+    let mut values: BTreeSet<String> = BTreeSet::new();
+    for one in selected {
+        let mut found = 0;
+        let inner = one.table.read();
+        let series = one.series.as_ref();
+        inner.series.visit_values(key, series, &mut |value| {
+            if (wanted.passes)(value) {
+                found += 1;
+                if !values.contains(value) {
+                    values.insert(value.to_owned());
+                }
+            }
+            found < most
+        });
+    }
+    values.iter().all(|value| visit(value));
+}
+
+/// Some series of a table; all of them if no set is given.
+struct Selected {
+    table: Arc<Table>,
+    series: Option<SeriesSet>,
+}
+
+/// Series whose tags are read under one lock.
+const VISITED_AT_ONCE: usize = 1024;
+
+impl Selected {
+    fn len(&self) -> usize {
+        match &self.series {
+            Some(series) => series.len() as usize,
+            None => self.table.read().series.len(),
+        }
+    }
+
+    fn ids(&self) -> SeriesSet {
+        match &self.series {
+            Some(series) => series.clone(),
+            None => self.table.read().series.live().clone(),
+        }
+    }
+
+    fn has(&self, key: &[u8]) -> bool {
+        let id = self.table.read().series.find(key);
+        id.is_some_and(|id| self.series.as_ref().is_none_or(|set| set.contains(id)))
+    }
+
+    /// The first ones in the order of their keys.
+    fn first(&self, limit: usize) -> Vec<SeriesId> {
+        let mut ids = Vec::new();
+        if limit == 0 {
+            return ids;
+        }
+        let inner = self.table.read();
+        let series = self.series.as_ref().unwrap_or(inner.series.live());
+        inner.series.visit_sorted(series, &mut |id| {
+            ids.push(id);
+            ids.len() < limit
+        });
+        ids
+    }
+
+    /// Calls `visit` for the first ones until it returns false.
+    fn visit(&self, limit: usize, visit: &mut dyn FnMut(&Tags) -> bool) {
+        for part in self.first(limit).chunks(VISITED_AT_ONCE) {
+            let tags: Vec<Tags> = {
+                let inner = self.table.read();
+                part.iter().map(|id| inner.series.tags(*id).0).collect()
+            };
+            if !tags.iter().all(&mut *visit) {
                 return;
             }
         }

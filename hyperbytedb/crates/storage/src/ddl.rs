@@ -1,22 +1,19 @@
 //! Schema changes and deletes. Each happens under the lock of the log's positions, so
 //! that every write is wholly before or wholly after it.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::clock::Version;
-use crate::delete::{ResolvedTombstone, SeriesMatcher, SeriesPredicate, Tombstone};
+use crate::delete::{ResolvedTombstone, SeriesPredicate, Tombstone};
 use crate::error::{Result, StorageError};
-use crate::files::FileEntry;
 use crate::maintenance::remove_files;
-use crate::merge::Hide;
 use crate::meta::Changes;
-use crate::parquet::read::{choose, read_rows};
+use crate::present::Sources;
 use crate::records::User;
 use crate::schema::{Database, Policy, PolicyChange};
-use crate::series::SeriesId;
 use crate::shared::Shared;
-use crate::table::{Table, TableInner, TableName};
+use crate::table::{Table, TableName};
+use crate::tag_index::SeriesSet;
 
 /// Creates a database; one that exists already is left as it is, unless `policy`
 /// describes another default policy.
@@ -240,7 +237,7 @@ pub struct DeleteRequest<'a> {
 
 /// Deletes points; series of which none is left leave the index.
 pub(crate) fn delete(shared: &Shared, request: &DeleteRequest<'_>) -> Result<()> {
-    let matcher = SeriesMatcher::new(request.series)?;
+    let filter = request.series.filter()?;
     let _positions = shared.positions.lock();
     // Where writes of other nodes may come late, a delete must wait for them, whatever
     // is there now.
@@ -266,11 +263,7 @@ pub(crate) fn delete(shared: &Shared, request: &DeleteRequest<'_>) -> Result<()>
         min_time: request.time.0,
         max_time: request.time.1,
     };
-    let met: Vec<SeriesId> = {
-        let inner = table.read();
-        let tags = |id: &SeriesId| matcher.matches(&inner.series.tags(*id));
-        inner.series.ids().filter(tags).collect()
-    };
+    let met = table.read().series.select(&filter);
     if met.is_empty() && !lasting {
         return Ok(());
     }
@@ -287,7 +280,7 @@ pub(crate) fn delete(shared: &Shared, request: &DeleteRequest<'_>) -> Result<()>
         inner.memtable.apply_tombstone(&tombstones);
         shared.count_bytes(before, inner.memtable.bytes());
     }
-    let empty: Vec<SeriesId> = if request.drop_series {
+    let empty = if request.drop_series {
         met
     } else {
         without_points(shared, &table, met)?
@@ -298,12 +291,14 @@ pub(crate) fn delete(shared: &Shared, request: &DeleteRequest<'_>) -> Result<()>
 /// Takes out of the index what a replay of the log put into it although all its points
 /// are deleted.
 pub(crate) fn forget_deleted_series(shared: &Shared, table: &Arc<Table>) -> Result<()> {
-    let met: Vec<SeriesId> = {
+    let met = {
         let mut inner = table.write();
         inner.extend_tombstones()?;
-        let stones = &inner.tombstones.0;
-        let is_met = |id: &SeriesId| stones.iter().any(|stone| stone.meets(*id));
-        inner.series.ids().filter(is_met).collect()
+        let mut met = SeriesSet::new();
+        for stone in &inner.tombstones.0 {
+            met |= stone.met();
+        }
+        met & inner.series.live()
     };
     if met.is_empty() {
         return Ok(());
@@ -312,34 +307,19 @@ pub(crate) fn forget_deleted_series(shared: &Shared, table: &Arc<Table>) -> Resu
     forget_series(shared, table, &empty)
 }
 
-fn forget_series(shared: &Shared, table: &Table, series: &[SeriesId]) -> Result<()> {
+fn forget_series(shared: &Shared, table: &Table, series: &SeriesSet) -> Result<()> {
     let mut inner = table.write();
     let mut changes = Changes::default();
     for id in series {
-        changes.remove_series(&table.name, inner.series.key(*id));
-        inner.series.drop_series(*id);
+        changes.remove_series(&table.name, inner.series.key(id));
+        inner.series.drop_series(id);
     }
-    refresh_tag_keys(&mut inner);
     drop(inner);
     shared.meta.commit(changes)
 }
 
-fn refresh_tag_keys(inner: &mut TableInner) {
-    let mut keys = std::collections::BTreeSet::new();
-    for id in inner.series.ids() {
-        for (key, _) in inner.series.tags(id).0 {
-            keys.insert(key);
-        }
-    }
-    inner.tag_keys = keys;
-}
-
 /// Those of the series that have no visible point any more.
-fn without_points(
-    shared: &Shared,
-    table: &Arc<Table>,
-    candidates: Vec<SeriesId>,
-) -> Result<Vec<SeriesId>> {
+fn without_points(shared: &Shared, table: &Arc<Table>, candidates: SeriesSet) -> Result<SeriesSet> {
     let (runs, files, tombstones) = {
         let inner = table.read();
         let runs: Vec<_> = inner
@@ -351,64 +331,15 @@ fn without_points(
             .collect();
         (runs, inner.files.clone(), inner.tombstones.clone())
     };
-    let mut empty: HashSet<SeriesId> = candidates.into_iter().collect();
-    for run in &runs {
-        let rows = &run.rows;
-        for row in 0..rows.len() {
-            let hidden = tombstones.hides(rows.series[row], rows.times[row], rows.version(row));
-            if !hidden {
-                empty.remove(&rows.series[row]);
-            }
-        }
-    }
-    for file in &files {
-        if empty.is_empty() {
-            break;
-        }
-        keep_those_in_file(shared, table, file, &tombstones, &mut empty)?;
-    }
-    Ok(empty.into_iter().collect())
-}
-
-fn keep_those_in_file(
-    shared: &Shared,
-    table: &Table,
-    file: &FileEntry,
-    tombstones: &dyn Hide,
-    empty: &mut HashSet<SeriesId>,
-) -> Result<()> {
-    let path = shared.store.path(&file.path);
-    let footer = shared.footers.get(&path)?;
-    let inner = table.read();
-    let mut unsure = HashSet::new();
-    for range in &footer.series {
-        let Some(id) = inner
-            .series
-            .find(&range.key)
-            .filter(|id| empty.contains(id))
-        else {
-            continue;
-        };
-        // The first and the last row of the range decide in most cases.
-        let visible = |time| !tombstones.hides(id, time, file.max_version);
-        if !file.has_versions && (visible(range.min_time) || visible(range.max_time)) {
-            empty.remove(&id);
-        } else {
-            unsure.insert(id);
-        }
-    }
-    if unsure.is_empty() {
-        return Ok(());
-    }
-    let chosen = choose(&footer, (i64::MIN, i64::MAX), |key| {
-        inner.series.find(key).filter(|id| unsure.contains(id))
-    });
-    drop(inner);
-    let rows = read_rows(&path, file, &footer, &[], &chosen)?;
-    for row in 0..rows.len() {
-        if !tombstones.hides(rows.series[row], rows.times[row], rows.version(row)) {
-            empty.remove(&rows.series[row]);
-        }
-    }
-    Ok(())
+    let sources = Sources {
+        table,
+        runs: &runs,
+        files: &files,
+        tombstones: &tombstones,
+        store: &shared.store,
+        footers: &shared.footers,
+        time: (i64::MIN, i64::MAX),
+    };
+    let present = sources.present(&candidates)?;
+    Ok(candidates - present)
 }

@@ -1,6 +1,5 @@
 //! Deletes: versioned tombstones.
 
-use points::TagSet;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +7,8 @@ use crate::clock::Version;
 use crate::error::{Result, StorageError};
 use crate::merge::Hide;
 use crate::series::{SeriesId, SeriesIndex};
+use crate::series_filter::{SeriesFilter, ValuePattern};
+use crate::tag_index::SeriesSet;
 
 /// Which series a delete is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,84 +36,61 @@ pub struct Tombstone {
     pub max_time: i64,
 }
 
-/// A predicate whose regular expressions are compiled.
-pub struct SeriesMatcher(Node);
-
-enum Node {
-    All,
-    Equal(String, String, bool),
-    Match(String, Regex, bool),
-    And(Vec<Node>),
-    Or(Vec<Node>),
-}
-
-impl SeriesMatcher {
+impl SeriesPredicate {
+    /// The predicate ready to be tried.
+    ///
     /// # Errors
     /// When a regular expression is invalid.
-    pub fn new(predicate: &SeriesPredicate) -> Result<Self> {
-        compile(predicate).map(SeriesMatcher)
-    }
-
-    /// True when a series with these tags is meant.
-    #[must_use]
-    pub fn matches(&self, tags: &TagSet) -> bool {
-        self.0.matches(tags)
-    }
-}
-
-fn compile(predicate: &SeriesPredicate) -> Result<Node> {
-    let regex = |pattern: &String| {
-        Regex::new(pattern).map_err(|error| StorageError::Regex {
-            pattern: pattern.clone(),
-            message: error.to_string(),
-        })
-    };
-    let all = |list: &Vec<SeriesPredicate>| list.iter().map(compile).collect::<Result<Vec<_>>>();
-    Ok(match predicate {
-        SeriesPredicate::All => Node::All,
-        SeriesPredicate::Equal(key, value) => Node::Equal(key.clone(), value.clone(), true),
-        SeriesPredicate::NotEqual(key, value) => Node::Equal(key.clone(), value.clone(), false),
-        SeriesPredicate::Match(key, pattern) => Node::Match(key.clone(), regex(pattern)?, true),
-        SeriesPredicate::NotMatch(key, pattern) => Node::Match(key.clone(), regex(pattern)?, false),
-        SeriesPredicate::And(list) => Node::And(all(list)?),
-        SeriesPredicate::Or(list) => Node::Or(all(list)?),
-    })
-}
-
-impl Node {
-    fn matches(&self, tags: &TagSet) -> bool {
-        let value = |key: &String| {
-            tags.0
-                .iter()
-                .find(|(k, _)| k == key)
-                .map_or("", |(_, v)| v.as_str())
+    pub fn filter(&self) -> Result<SeriesFilter> {
+        let equal = |key: &str, value: &str| SeriesFilter::Equal {
+            key: key.to_owned(),
+            value: value.to_owned(),
         };
-        match self {
-            Node::All => true,
-            Node::Equal(key, wanted, positive) => (value(key) == wanted) == *positive,
-            Node::Match(key, regex, positive) => regex.is_match(value(key)) == *positive,
-            Node::And(list) => list.iter().all(|node| node.matches(tags)),
-            Node::Or(list) => list.iter().any(|node| node.matches(tags)),
-        }
+        let matching = |key: &str, pattern: &str| match Regex::new(pattern) {
+            Ok(regex) => Ok(SeriesFilter::Match {
+                key: key.to_owned(),
+                pattern: ValuePattern::new(regex),
+            }),
+            Err(error) => Err(StorageError::Regex {
+                pattern: pattern.to_owned(),
+                message: error.to_string(),
+            }),
+        };
+        let all =
+            |list: &[SeriesPredicate]| list.iter().map(Self::filter).collect::<Result<Vec<_>>>();
+        Ok(match self {
+            SeriesPredicate::All => SeriesFilter::Const(true),
+            SeriesPredicate::Equal(key, value) => equal(key, value),
+            SeriesPredicate::NotEqual(key, value) => equal(key, value).negated(),
+            SeriesPredicate::Match(key, pattern) => matching(key, pattern)?,
+            SeriesPredicate::NotMatch(key, pattern) => matching(key, pattern)?.negated(),
+            SeriesPredicate::And(list) => SeriesFilter::And(all(list)?),
+            SeriesPredicate::Or(list) => SeriesFilter::Or(all(list)?),
+        })
     }
 }
 
 /// A tombstone together with the series it meets.
 pub struct ResolvedTombstone {
     pub tombstone: Tombstone,
-    matcher: SeriesMatcher,
-    /// By series number, as far as the index went when it was resolved.
-    met: Vec<bool>,
+    filter: SeriesFilter,
+    met: SeriesSet,
+    /// Numbers of series that were looked at.
+    seen: usize,
 }
+
+/// New series up to which each is tried alone.
+const NEW_FEW: usize = 1024;
 
 impl ResolvedTombstone {
     /// # Errors
     /// When a regular expression is invalid.
     pub fn new(tombstone: Tombstone, index: &SeriesIndex) -> Result<Self> {
         let mut resolved = Self {
-            matcher: SeriesMatcher::new(&tombstone.series)?,
+            filter: tombstone.series.filter()?,
             tombstone,
-            met: Vec::new(),
+            met: SeriesSet::new(),
+            seen: 0,
         };
         resolved.extend(index);
         Ok(resolved)
@@ -120,17 +98,28 @@ impl ResolvedTombstone {
 
     /// Looks at the series that came since.
     pub fn extend(&mut self, index: &SeriesIndex) {
-        for id in self.met.len()..index.numbered() {
-            let id = id as SeriesId;
-            self.met.push(self.matcher.matches(&index.tags(id)));
+        let fresh = self.seen as SeriesId..index.numbered() as SeriesId;
+        let many = fresh.len() > NEW_FEW;
+        if many {
+            let mut met = index.select(&self.filter);
+            met.remove_range(..fresh.start);
+            self.met |= met;
         }
+        // The index no longer tells of series that were dropped in the meantime, of
+        // which points may be on their way still.
+        for id in fresh {
+            if !(many && index.is_live(id)) && self.filter.matches_key(index.key(id)) {
+                self.met.insert(id);
+            }
+        }
+        self.seen = index.numbered();
     }
 
     fn hides(&self, series: SeriesId, time: i64, version: Version) -> bool {
         version < self.tombstone.version
             && time >= self.tombstone.min_time
             && time <= self.tombstone.max_time
-            && self.met.get(series as usize).copied().unwrap_or(false)
+            && self.met.contains(series)
     }
 
     /// True when it may hide something of a source with these bounds.
@@ -144,13 +133,13 @@ impl ResolvedTombstone {
     /// True when series came that were not looked at yet.
     #[must_use]
     pub fn behind(&self, index: &SeriesIndex) -> bool {
-        self.met.len() < index.numbered()
+        self.seen < index.numbered()
     }
 
-    /// True when the series is met, whatever the time.
+    /// The series that are met, whatever the time.
     #[must_use]
-    pub fn meets(&self, series: SeriesId) -> bool {
-        self.met.get(series as usize).copied().unwrap_or(false)
+    pub fn met(&self) -> &SeriesSet {
+        &self.met
     }
 }
 
@@ -172,11 +161,13 @@ impl Hide for Tombstones {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::series::encode_key;
+    use points::TagSet;
 
     #[test]
     fn an_absent_tag_is_the_empty_value() {
-        let tags = TagSet(vec![("host".into(), "a".into())]);
-        let matches = |predicate| SeriesMatcher::new(&predicate).unwrap().matches(&tags);
+        let key = encode_key(&TagSet(vec![("host".into(), "a".into())]));
+        let matches = |predicate: SeriesPredicate| predicate.filter().unwrap().matches_key(&key);
         assert!(matches(SeriesPredicate::Equal(
             "rack".into(),
             String::new()

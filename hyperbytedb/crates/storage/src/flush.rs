@@ -10,6 +10,7 @@ use crate::object::{LocalStore, encode_name};
 use crate::parquet::write::{FileContents, write_file};
 use crate::rows::{Rows, Run};
 use crate::table::{Table, TableName};
+use crate::tag_index::SeriesSet;
 
 const DAY_NS: i64 = 86_400_000_000_000;
 
@@ -43,11 +44,15 @@ pub fn write_frozen(
     layout: FileLayout,
     mut next_id: impl FnMut() -> u64,
 ) -> Result<Vec<FileEntry>> {
+    let series: SeriesSet = runs
+        .iter()
+        .flat_map(|run| run.rows.series.chunk_by(|a, b| a == b).map(|part| part[0]))
+        .collect();
     let (columns, ranks, tombstones) = {
         let inner = table.read();
         (
             inner.columns.clone(),
-            inner.series.ranks(),
+            inner.series.ranks(&series),
             inner.tombstones.clone(),
         )
     };

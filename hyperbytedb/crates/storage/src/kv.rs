@@ -83,6 +83,17 @@ impl Kv {
             .map_err(|error| StorageError::io("cannot write to", &self.path, error))
     }
 
+    /// Moves what is held in memory into files: a large batch stays there until enough
+    /// others have followed it.
+    ///
+    /// # Errors
+    /// When RocksDB cannot write.
+    pub fn release_memory(&self) -> Result<()> {
+        self.db.flush().map_err(|error| {
+            StorageError::io("cannot write to", &self.path, std::io::Error::other(error))
+        })
+    }
+
     /// Makes everything written so far durable.
     ///
     /// # Errors

@@ -124,12 +124,16 @@ fn freeze(shared: &Shared) -> Result<(u64, Vec<Frozen>)> {
     Ok((positions.visible, frozen))
 }
 
+/// New series of one flush from which on the catalog is asked to give its memory back.
+const SERIES_MANY: usize = 32_768;
+
 /// One transaction: files, the series and columns they need, and the position.
 fn commit(shared: &Shared, position: u64, written: &[(Frozen, Vec<FileEntry>)]) -> Result<()> {
     // Under this lock no table can be dropped between the check and the commit.
     let mut positions = shared.positions.lock();
     let mut changes = Changes::default();
     let mut persisted: Vec<usize> = Vec::with_capacity(written.len());
+    let mut new_series = 0;
     for (frozen, files) in written {
         let table = &frozen.table;
         if table.is_dropped() {
@@ -147,6 +151,7 @@ fn commit(shared: &Shared, position: u64, written: &[(Frozen, Vec<FileEntry>)]) 
             let id = id as SeriesId;
             if inner.series.is_live(id) {
                 changes.series(&table.name, inner.series.key(id));
+                new_series += 1;
             }
         }
         persisted.push(inner.series.numbered());
@@ -168,6 +173,10 @@ fn commit(shared: &Shared, position: u64, written: &[(Frozen, Vec<FileEntry>)]) 
         inner.series.persisted = persisted;
         inner.schema_changed = false;
         shared.count_bytes(before, inner.unflushed_bytes());
+    }
+    drop(positions);
+    if new_series >= SERIES_MANY {
+        shared.meta.release_memory()?;
     }
     Ok(())
 }

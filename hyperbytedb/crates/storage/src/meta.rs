@@ -216,6 +216,14 @@ impl Meta {
         self.kv.write(changes.batch, true)
     }
 
+    /// Gives back the memory of what was committed lately.
+    ///
+    /// # Errors
+    /// When it cannot be written into files.
+    pub fn release_memory(&self) -> Result<()> {
+        self.kv.release_memory()
+    }
+
     /// # Errors
     /// When the record cannot be read.
     pub fn position(&self) -> Result<Position> {

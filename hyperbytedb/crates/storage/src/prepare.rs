@@ -233,16 +233,8 @@ fn numbers_of(table: &Table, series: &[TagSet]) -> Vec<u32> {
     }
     let mut inner = table.write();
     let mut numbers = Vec::with_capacity(keys.len());
-    for (key, tags) in keys.iter().zip(series) {
-        let (number, new) = inner.series.insert(key);
-        if new {
-            for (key, _) in &tags.0 {
-                if !inner.tag_keys.contains(key) {
-                    inner.tag_keys.insert(key.clone());
-                }
-            }
-        }
-        numbers.push(number);
+    for key in &keys {
+        numbers.push(inner.series.insert(key).0);
     }
     numbers
 }

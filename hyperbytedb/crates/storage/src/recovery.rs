@@ -15,7 +15,6 @@ use crate::merge::Hide;
 use crate::meta::{TableRecord, Visit};
 use crate::prepare::rows_of;
 use crate::schema::Schema;
-use crate::series::decode_key;
 use crate::shared::Shared;
 use crate::table::{Table, TableName};
 use crate::wal::Entry;
@@ -83,11 +82,6 @@ impl Visit for Load {
         let table = self.schema.table_or_new(&table);
         let mut inner = table.write();
         inner.series.insert(key);
-        for (tag, _) in decode_key(key).0 {
-            if !inner.tag_keys.contains(&tag) {
-                inner.tag_keys.insert(tag);
-            }
-        }
         inner.series.persisted = inner.series.numbered();
         Ok(())
     }

@@ -252,6 +252,19 @@ impl Schema {
         removed
     }
 
+    /// The tables of one measurement, sorted by policy.
+    #[must_use]
+    pub fn tables_of(&self, database: &str, measurement: &str) -> Vec<Arc<Table>> {
+        let Some(tables) = self.tables.get(database) else {
+            return Vec::new();
+        };
+        tables
+            .range((measurement.to_owned(), String::new())..)
+            .take_while(|((own, _), _)| own == measurement)
+            .map(|(_, table)| table.clone())
+            .collect()
+    }
+
     /// How many tables a database has.
     #[must_use]
     pub fn table_count(&self, database: &str) -> usize {

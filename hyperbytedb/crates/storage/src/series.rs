@@ -3,7 +3,10 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use points::TagSet;
+use std::borrow::Cow;
 use std::hash::BuildHasher;
+
+use crate::tag_index::{SeriesSet, TagIndex};
 
 /// Numbers a series within its measurement, for as long as the process runs.
 pub type SeriesId = u32;
@@ -11,7 +14,7 @@ pub type SeriesId = u32;
 /// All series of one measurement.
 ///
 /// Keys lie end to end in one buffer: a series costs its key, 8 bytes of offset and a
-/// 4-byte slot of the hash table.
+/// 4-byte slot of the hash table, and what the index of its tags takes.
 #[derive(Debug, Clone)]
 pub struct SeriesIndex {
     keys: Vec<u8>,
@@ -19,9 +22,11 @@ pub struct SeriesIndex {
     ends: Vec<u64>,
     slots: HashTable<SeriesId>,
     hasher: FixedState,
-    /// Series that were dropped; their numbers are not used again.
-    dropped: Vec<bool>,
-    live: usize,
+    /// Series that were not dropped; the numbers of those that were are not used again.
+    live: SeriesSet,
+    tags: TagIndex,
+    /// How many series were dropped.
+    drops: u64,
     /// First series that the catalog does not hold yet.
     pub(crate) persisted: usize,
 }
@@ -35,8 +40,9 @@ impl Default for SeriesIndex {
             ends: Vec::new(),
             slots: HashTable::new(),
             hasher: FixedState::with_seed(seed),
-            dropped: Vec::new(),
-            live: 0,
+            live: SeriesSet::new(),
+            tags: TagIndex::default(),
+            drops: 0,
             persisted: 0,
         }
     }
@@ -65,27 +71,36 @@ pub fn encode_key(tags: &TagSet) -> Vec<u8> {
     out
 }
 
+/// Takes the next text off a key; `None` at its end.
+fn take_text<'k>(rest: &mut &'k [u8]) -> Option<Cow<'k, str>> {
+    let mut zero = rest.iter().position(|byte| *byte == 0)?;
+    if rest.get(zero + 1) != Some(&0xFF) {
+        let text = String::from_utf8_lossy(&rest[..zero]);
+        *rest = rest.get(zero + 2..).unwrap_or_default();
+        return Some(text);
+    }
+    let mut text = Vec::new();
+    while rest.get(zero + 1) == Some(&0xFF) {
+        text.extend_from_slice(&rest[..=zero]);
+        *rest = &rest[zero + 2..];
+        zero = rest.iter().position(|byte| *byte == 0)?;
+    }
+    text.extend_from_slice(&rest[..zero]);
+    *rest = rest.get(zero + 2..).unwrap_or_default();
+    Some(Cow::Owned(String::from_utf8_lossy(&text).into_owned()))
+}
+
+/// The tags of a key, in order. Of bytes that are no key: what can be read of them.
+pub fn pairs(key: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    let mut rest = key;
+    std::iter::from_fn(move || Some((take_text(&mut rest)?, take_text(&mut rest)?)))
+}
+
 /// The tag set of a key. Bytes that are no key give what can be read of them.
 #[must_use]
 pub fn decode_key(bytes: &[u8]) -> TagSet {
-    let mut texts = Vec::new();
-    let mut text = Vec::new();
-    let mut rest = bytes.iter();
-    while let Some(byte) = rest.next() {
-        match byte {
-            0 => match rest.next() {
-                Some(0xFF) => text.push(0),
-                _ => texts.push(String::from_utf8_lossy(&std::mem::take(&mut text)).into_owned()),
-            },
-            byte => text.push(*byte),
-        }
-    }
-    let mut tags = Vec::with_capacity(texts.len() / 2);
-    let mut texts = texts.into_iter();
-    while let (Some(key), Some(value)) = (texts.next(), texts.next()) {
-        tags.push((key, value));
-    }
-    TagSet(tags)
+    let owned = pairs(bytes).map(|(key, value)| (key.into_owned(), value.into_owned()));
+    TagSet(owned.collect())
 }
 
 impl SeriesIndex {
@@ -104,8 +119,8 @@ impl SeriesIndex {
         let id = SeriesId::try_from(self.ends.len()).unwrap_or(SeriesId::MAX);
         self.keys.extend_from_slice(key);
         self.ends.push(self.keys.len() as u64);
-        self.dropped.push(false);
-        self.live += 1;
+        self.live.insert(id);
+        self.tags.insert(id, key);
         let (keys, ends, hasher) = (&self.keys, &self.ends, &self.hasher);
         self.slots.insert_unique(hasher.hash_one(key), id, |id| {
             hasher.hash_one(key_at(keys, ends, *id))
@@ -116,6 +131,8 @@ impl SeriesIndex {
     /// The key of a series.
     #[must_use]
     pub fn key(&self, id: SeriesId) -> &[u8] {
+        #[cfg(test)]
+        KEYS_READ.set(KEYS_READ.get() + 1);
         key_at(&self.keys, &self.ends, id)
     }
 
@@ -125,15 +142,23 @@ impl SeriesIndex {
         decode_key(self.key(id))
     }
 
+    /// The value of one tag of a series, empty if it has none.
+    #[must_use]
+    pub fn tag(&self, id: SeriesId, key: &str) -> Cow<'_, str> {
+        let mut tags = pairs(self.key(id));
+        tags.find(|(own, _)| own == key)
+            .map_or(Cow::Borrowed(""), |(_, value)| value)
+    }
+
     /// Takes a series out of the index.
     pub fn drop_series(&mut self, id: SeriesId) {
-        if self.dropped[id as usize] {
+        if !self.live.remove(id) {
             return;
         }
-        self.dropped[id as usize] = true;
-        self.live -= 1;
-        let key = self.key(id).to_vec();
-        let hash = self.hasher.hash_one(key.as_slice());
+        self.drops += 1;
+        let key = key_at(&self.keys, &self.ends, id);
+        self.tags.remove(id, key);
+        let hash = self.hasher.hash_one(key);
         if let Ok(entry) = self.slots.find_entry(hash, |other| *other == id) {
             entry.remove();
         }
@@ -141,13 +166,31 @@ impl SeriesIndex {
 
     /// Live series in the order in which they came.
     pub fn ids(&self) -> impl Iterator<Item = SeriesId> + '_ {
-        (0..self.ends.len() as SeriesId).filter(|id| !self.dropped[*id as usize])
+        self.live.iter()
+    }
+
+    /// All live series.
+    #[must_use]
+    pub fn live(&self) -> &SeriesSet {
+        &self.live
+    }
+
+    /// The values of tags, and the series that have them.
+    #[must_use]
+    pub fn index(&self) -> &TagIndex {
+        &self.tags
     }
 
     /// True for a series that was not dropped.
     #[must_use]
     pub fn is_live(&self, id: SeriesId) -> bool {
-        self.dropped.get(id as usize) == Some(&false)
+        self.live.contains(id)
+    }
+
+    /// How many series were dropped so far.
+    #[must_use]
+    pub fn drops(&self) -> u64 {
+        self.drops
     }
 
     /// Numbers given out so far, dropped ones included.
@@ -159,20 +202,21 @@ impl SeriesIndex {
     /// How many series there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.live
+        self.live.len() as usize
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.live == 0
+        self.live.is_empty()
     }
 
-    /// For each number its place in the order of keys.
+    /// For the numbers of some series their places in the order of keys; of no meaning
+    /// for others.
     #[must_use]
-    pub fn ranks(&self) -> Vec<u32> {
-        let mut order: Vec<SeriesId> = (0..self.ends.len() as SeriesId).collect();
+    pub fn ranks(&self, series: &SeriesSet) -> Vec<u32> {
+        let mut order: Vec<SeriesId> = series.iter().collect();
         order.sort_unstable_by(|a, b| self.key(*a).cmp(self.key(*b)));
-        let mut ranks = vec![0; order.len()];
+        let mut ranks = vec![0; self.ends.len()];
         for (rank, id) in order.into_iter().enumerate() {
             ranks[id as usize] = rank as u32;
         }
@@ -184,6 +228,12 @@ fn key_at<'a>(keys: &'a [u8], ends: &[u64], id: SeriesId) -> &'a [u8] {
     let id = id as usize;
     let start = if id == 0 { 0 } else { ends[id - 1] as usize };
     &keys[start..ends[id] as usize]
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many keys were looked at, for tests of how much work is done.
+    pub static KEYS_READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]
@@ -212,7 +262,7 @@ mod tests {
         assert_eq!(index.insert(&a), (2, true));
         assert_eq!(index.ids().collect::<Vec<_>>(), [1, 2]);
         assert_eq!(index.len(), 2);
-        assert_eq!(index.ranks(), [0, 2, 1]);
+        assert_eq!(index.ranks(&(0..3).collect()), [0, 2, 1]);
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! One measurement in one retention policy: its schema, series, memtable and files.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -48,7 +48,6 @@ pub struct Table {
 pub struct TableInner {
     pub columns: Vec<ColumnDef>,
     by_name: HashMap<String, Vec<ColumnId>>,
-    pub tag_keys: BTreeSet<String>,
     pub series: SeriesIndex,
     pub memtable: Memtable,
     /// Runs on their way into files.
@@ -133,7 +132,7 @@ impl TableInner {
             name == "time"
                 || name.starts_with(VERSION_COLUMN)
                 || name.starts_with("__tag__")
-                || self.tag_keys.contains(name)
+                || self.series.index().values(name).is_some()
                 || self.columns.iter().any(|column| column.physical == name)
         };
         let mut name = field.to_string();

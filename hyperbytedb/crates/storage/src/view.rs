@@ -10,9 +10,10 @@ use crate::files::FileEntry;
 use crate::merge::{MergeOptions, merge};
 use crate::object::LocalStore;
 use crate::parquet::read::{Chosen, FooterCache, choose, read_rows};
+use crate::present::Sources;
 use crate::rows::{ColumnId, Rows, Run};
-use crate::series::SeriesId;
 use crate::table::{ColumnDef, Table, TableInner};
+use crate::tag_index::SeriesSet;
 
 /// Windows of time that are kept apart at most; more are joined.
 const WINDOWS_MAX: usize = 16;
@@ -41,7 +42,7 @@ pub struct ReadView {
     /// [`ReadView::merged`], outside them from files and runs as they are.
     pub windows: Vec<(i64, i64)>,
     tombstones: Tombstones,
-    selection: Option<Vec<SeriesId>>,
+    selection: Option<SeriesSet>,
     pub(crate) store: Arc<LocalStore>,
     pub(crate) footers: Arc<FooterCache>,
 }
@@ -85,7 +86,7 @@ impl ReadView {
         let windows = windows_of(&inner, &files, &runs, time);
         let view = Self {
             columns: inner.columns.clone(),
-            tag_keys: inner.tag_keys.iter().cloned().collect(),
+            tag_keys: inner.series.tag_keys(None),
             tombstones: inner.tombstones.clone(),
             selection: None,
             time,
@@ -222,12 +223,7 @@ impl ReadView {
         let path = self.store.path(&file.path);
         let footer = self.footers.get(&path)?;
         // The lock is not held while the file is read.
-        let chosen = {
-            let inner = self.table.read();
-            choose(&footer, time, |key| {
-                inner.series.find(key).filter(|id| self.selects(*id))
-            })
-        };
+        let chosen = choose(&footer, time, &self.table.read().series, self.selection());
         read_rows(&path, file, &footer, &wanted, &chosen)
     }
 
@@ -238,12 +234,12 @@ impl ReadView {
     /// When the file is missing or damaged.
     pub fn file_parts(&self, file: &Arc<FileEntry>, rows_max: u64) -> Result<Vec<FilePart>> {
         let footer = self.footers.get(&self.store.path(&file.path))?;
-        let chosen = {
-            let inner = self.table.read();
-            choose(&footer, self.time, |key| {
-                inner.series.find(key).filter(|id| self.selects(*id))
-            })
-        };
+        let chosen = choose(
+            &footer,
+            self.time,
+            &self.table.read().series,
+            self.selection(),
+        );
         let mut parts: Vec<FilePart> = Vec::new();
         for chosen in chosen {
             match parts.last_mut() {
@@ -301,29 +297,41 @@ impl ReadView {
             return Ok(file.rows);
         }
         let footer = self.footers.get(&self.store.path(&file.path))?;
-        let inner = self.table.read();
-        let chosen = choose(&footer, self.time, |key| {
-            inner.series.find(key).filter(|id| self.selects(*id))
-        });
+        let chosen = choose(
+            &footer,
+            self.time,
+            &self.table.read().series,
+            self.selection(),
+        );
         Ok(chosen.iter().map(|chosen| chosen.rows).sum())
     }
 
-    /// Narrows the view to some series (sorted numbers).
-    pub fn select(&mut self, series: Vec<SeriesId>) {
+    /// Those of the series that have a point in the view.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged.
+    pub fn present(&self, series: &SeriesSet) -> Result<SeriesSet> {
+        let sources = Sources {
+            table: &self.table,
+            runs: &self.runs,
+            files: &self.files,
+            tombstones: &self.tombstones,
+            store: &self.store,
+            footers: &self.footers,
+            time: self.time,
+        };
+        sources.present(series)
+    }
+
+    /// Narrows the view to some series.
+    pub fn select(&mut self, series: SeriesSet) {
         self.selection = Some(series);
     }
 
     /// The selected series, `None` when all are.
     #[must_use]
-    pub fn selection(&self) -> Option<&[SeriesId]> {
-        self.selection.as_deref()
-    }
-
-    fn selects(&self, series: SeriesId) -> bool {
-        match &self.selection {
-            None => true,
-            Some(selection) => selection.binary_search(&series).is_ok(),
-        }
+    pub fn selection(&self) -> Option<&SeriesSet> {
+        self.selection.as_ref()
     }
 
     /// The selected rows of a run within a range of time, with the given columns;
@@ -346,8 +354,8 @@ impl ReadView {
             Some(selection) => {
                 let mut from = 0;
                 for series in selection {
-                    from += rows.series[from..].partition_point(|other| other < series);
-                    let to = from + rows.series[from..].partition_point(|other| other <= series);
+                    from += rows.series[from..].partition_point(|other| *other < series);
+                    let to = from + rows.series[from..].partition_point(|other| *other <= series);
                     add(from, to);
                     from = to;
                 }

@@ -97,7 +97,7 @@ impl Reader for ClickHouseReader {
 pub fn plan_of(view: &ReadView) -> ScanPlan {
     let series_all = view.table.read().series.len() as u64;
     ScanPlan {
-        series: view.selection().map_or(series_all, |ids| ids.len() as u64),
+        series: view.selection().map_or(series_all, storage::SeriesSet::len),
         series_all,
         files: view.files.len() as u64,
         file_bytes: view.files.iter().map(|file| file.bytes).sum(),

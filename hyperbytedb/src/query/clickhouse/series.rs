@@ -1,68 +1,40 @@
 //! Which series a filter leaves: decided on the series index, before any row is read.
 
 use influxql::ast::{BinaryOp, DataType, Expr};
-use points::TagSet;
-use regex::Regex;
-use storage::{Engine, ReadView, SeriesId, TableName};
+use storage::{Engine, ReadView, SeriesFilter, TableName, ValuePattern};
 
 use crate::query::error::QueryError;
+use crate::query::expression::compile_regex;
 use crate::query::scan::Scan;
 
-/// The part of a filter that speaks of tags alone.
-#[derive(Debug)]
-pub enum TagFilter {
-    And(Vec<TagFilter>),
-    Or(Vec<TagFilter>),
-    Equal(String, String, bool),
-    Match(String, Regex, bool),
-}
-
-impl TagFilter {
-    /// What of the filter every series must fulfil; `None` when it says nothing of tags
-    /// alone. It may say less than the filter, never more.
-    #[must_use]
-    pub fn of(filter: &Expr) -> Option<TagFilter> {
-        match filter {
-            Expr::Paren(inner) => TagFilter::of(inner),
-            Expr::Binary {
-                op: BinaryOp::And,
-                lhs,
-                rhs,
-            } => {
-                let parts: Vec<TagFilter> = [lhs, rhs]
-                    .into_iter()
-                    .filter_map(|part| TagFilter::of(part))
-                    .collect();
-                (!parts.is_empty()).then_some(TagFilter::And(parts))
-            }
-            Expr::Binary {
-                op: BinaryOp::Or,
-                lhs,
-                rhs,
-            } => Some(TagFilter::Or(vec![
-                TagFilter::of(lhs)?,
-                TagFilter::of(rhs)?,
-            ])),
-            Expr::Binary { op, lhs, rhs } => comparison(*op, lhs, rhs),
-            _ => None,
+/// What of the filter every series must fulfil; `None` when it says nothing of tags
+/// alone. It may say less than the filter, never more.
+#[must_use]
+pub fn tag_filter(filter: &Expr) -> Option<SeriesFilter> {
+    match filter {
+        Expr::Paren(inner) => tag_filter(inner),
+        Expr::Binary {
+            op: BinaryOp::And,
+            lhs,
+            rhs,
+        } => {
+            let parts: Vec<SeriesFilter> = [lhs, rhs]
+                .into_iter()
+                .filter_map(|part| tag_filter(part))
+                .collect();
+            (!parts.is_empty()).then_some(SeriesFilter::And(parts))
         }
-    }
-
-    fn matches(&self, tags: &TagSet) -> bool {
-        match self {
-            TagFilter::And(parts) => parts.iter().all(|part| part.matches(tags)),
-            TagFilter::Or(parts) => parts.iter().any(|part| part.matches(tags)),
-            TagFilter::Equal(key, value, positive) => {
-                (tags.get(key).unwrap_or_default() == value) == *positive
-            }
-            TagFilter::Match(key, regex, positive) => {
-                regex.is_match(tags.get(key).unwrap_or_default()) == *positive
-            }
-        }
+        Expr::Binary {
+            op: BinaryOp::Or,
+            lhs,
+            rhs,
+        } => Some(SeriesFilter::Or(vec![tag_filter(lhs)?, tag_filter(rhs)?])),
+        Expr::Binary { op, lhs, rhs } => comparison(*op, lhs, rhs),
+        _ => None,
     }
 }
 
-fn comparison(op: BinaryOp, lhs: &Expr, rhs: &Expr) -> Option<TagFilter> {
+fn comparison(op: BinaryOp, lhs: &Expr, rhs: &Expr) -> Option<SeriesFilter> {
     let Expr::VarRef {
         name,
         cast: Some(DataType::Tag),
@@ -70,19 +42,15 @@ fn comparison(op: BinaryOp, lhs: &Expr, rhs: &Expr) -> Option<TagFilter> {
     else {
         return None;
     };
+    let key = name.clone();
     match (op, rhs) {
-        (BinaryOp::Eq | BinaryOp::NotEq, Expr::String(value)) => Some(TagFilter::Equal(
-            name.clone(),
-            value.clone(),
-            op == BinaryOp::Eq,
-        )),
+        (BinaryOp::Eq | BinaryOp::NotEq, Expr::String(value)) => {
+            let value = value.clone();
+            Some(SeriesFilter::Equal { key, value }.negated_unless(op == BinaryOp::Eq))
+        }
         (BinaryOp::EqRegex | BinaryOp::NotEqRegex, Expr::Regex(pattern)) => {
-            let regex = Regex::new(pattern).ok()?;
-            Some(TagFilter::Match(
-                name.clone(),
-                regex,
-                op == BinaryOp::EqRegex,
-            ))
+            let pattern = ValuePattern::new(compile_regex(pattern).ok()?);
+            Some(SeriesFilter::Match { key, pattern }.negated_unless(op == BinaryOp::EqRegex))
         }
         _ => None,
     }
@@ -112,19 +80,15 @@ fn select(view: &mut ReadView, filter: Option<&Expr>) -> bool {
     let Some(expr) = filter else {
         return true;
     };
-    let Some(filter) = TagFilter::of(expr) else {
+    let Some(filter) = tag_filter(expr) else {
         return false;
     };
-    let selected: Vec<SeriesId> = {
-        let inner = view.table.read();
-        let meant = |id: &SeriesId| filter.matches(&inner.series.tags(*id));
-        inner.series.ids().filter(meant).collect()
-    };
+    let selected = view.table.read().series.select(&filter);
     view.select(selected);
     speaks_of_tags_alone(expr)
 }
 
-/// True when [`TagFilter::of`] leaves nothing of the filter out.
+/// True when [`tag_filter`] leaves nothing of the filter out.
 fn speaks_of_tags_alone(filter: &Expr) -> bool {
     match filter {
         Expr::Paren(inner) => speaks_of_tags_alone(inner),
@@ -142,7 +106,7 @@ fn speaks_of_tags_alone(filter: &Expr) -> bool {
 mod tests {
     use super::*;
 
-    fn filter(text: &str) -> Option<TagFilter> {
+    fn filter(text: &str) -> Option<SeriesFilter> {
         fn resolve(expr: Expr) -> Expr {
             match expr {
                 Expr::VarRef { name, .. } => {
@@ -165,17 +129,19 @@ mod tests {
                 other => other,
             }
         }
-        TagFilter::of(&resolve(influxql::parse_expr(text).unwrap()))
+        tag_filter(&resolve(influxql::parse_expr(text).unwrap()))
     }
 
     #[test]
     fn fields_do_not_narrow_and_never_widen() {
-        let host = |value: &str| TagSet(vec![("host".into(), value.into())]);
+        let passes = |filter: &SeriesFilter, host: &'static str| {
+            filter.matches(&|key| if key == "host" { host } else { "" })
+        };
         assert!(filter("v > 1").is_none());
         assert!(filter("host = 'a' OR v > 1").is_none());
         let both = filter("host = 'a' AND v > 1").unwrap();
-        assert!(both.matches(&host("a")) && !both.matches(&host("b")));
+        assert!(passes(&both, "a") && !passes(&both, "b"));
         let either = filter("(host = 'a' OR host =~ /^b/) AND rack != 'x'").unwrap();
-        assert!(either.matches(&host("bc")) && !either.matches(&host("c")));
+        assert!(passes(&either, "bc") && !passes(&either, "c"));
     }
 }

@@ -1,7 +1,5 @@
 //! Which group each series belongs to.
 
-use std::collections::BTreeMap;
-
 use storage::{ReadView, SeriesId};
 
 /// The groups of a scan: the values of its dimensions, in order.
@@ -9,55 +7,65 @@ use storage::{ReadView, SeriesId};
 pub struct Groups {
     /// Sorted.
     pub values: Vec<Vec<String>>,
-    /// By series number; [`NO_GROUP`] for series that are not selected.
-    of_series: Vec<u32>,
+    of_series: Members,
 }
 
 /// A series that the scan does not select.
 pub const NO_GROUP: u32 = u32::MAX;
+
+/// The group of each series.
+#[derive(Debug)]
+enum Members {
+    /// By series number; [`NO_GROUP`] for series that are not selected.
+    All(Vec<u32>),
+    /// Of few of many: sorted by series.
+    Few(Vec<(SeriesId, u32)>),
+}
+
+impl Default for Members {
+    fn default() -> Self {
+        Members::Few(Vec::new())
+    }
+}
 
 impl Groups {
     /// Groups the selected series of the view by the values of some tags.
     #[must_use]
     pub fn new(view: &ReadView, dimensions: &[String]) -> Self {
         let inner = view.table.read();
-        let selected: Vec<SeriesId> = match view.selection() {
-            Some(selection) => selection.to_vec(),
-            None => inner.series.ids().collect(),
+        let selected = view.selection().unwrap_or(inner.series.live());
+        let numbered = inner.series.numbered();
+        let few = selected.len() < numbered as u64 / 32;
+        let (mut values, mut members) = (Vec::new(), Vec::new());
+        let mut groups = vec![NO_GROUP; if few { 0 } else { numbered }];
+        for (own, series) in inner.series.groups(selected, dimensions) {
+            let group = values.len() as u32;
+            values.push(own);
+            for id in series {
+                if few {
+                    members.push((id, group));
+                } else {
+                    groups[id as usize] = group;
+                }
+            }
+        }
+        let of_series = if few {
+            members.sort_unstable();
+            Members::Few(members)
+        } else {
+            Members::All(groups)
         };
-        let mut of_series = vec![NO_GROUP; inner.series.numbered()];
-        if dimensions.is_empty() {
-            for series in selected {
-                of_series[series as usize] = 0;
-            }
-            return Self {
-                values: vec![Vec::new()],
-                of_series,
-            };
-        }
-        let mut members: BTreeMap<Vec<String>, Vec<SeriesId>> = BTreeMap::new();
-        for series in selected {
-            let tags = inner.series.tags(series);
-            let value = |key: &String| tags.get(key).unwrap_or_default().to_string();
-            let values = dimensions.iter().map(value).collect();
-            members.entry(values).or_default().push(series);
-        }
-        let mut values = Vec::with_capacity(members.len());
-        for (group, (key, series)) in members.into_iter().enumerate() {
-            values.push(key);
-            for series in series {
-                of_series[series as usize] = group as u32;
-            }
-        }
         Self { values, of_series }
     }
 
     /// The group of a series.
     #[must_use]
     pub fn of(&self, series: SeriesId) -> u32 {
-        self.of_series
-            .get(series as usize)
-            .copied()
-            .unwrap_or(NO_GROUP)
+        match &self.of_series {
+            Members::All(groups) => groups.get(series as usize).copied().unwrap_or(NO_GROUP),
+            Members::Few(members) => members
+                .binary_search_by_key(&series, |(id, _)| *id)
+                .map_or(NO_GROUP, |at| members[at].1),
+        }
     }
 }

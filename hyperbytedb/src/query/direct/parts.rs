@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow::array::{Array, StringArray, StringBuilder};
 use influxql::ast::{DataType, Expr};
 use parking_lot::Mutex;
-use storage::{Engine, FilePart, ReadView, Rows, Run, SeriesId, StorageError};
+use storage::{Engine, FilePart, ReadView, Rows, Run, SeriesId, SeriesSet, StorageError};
 
 use crate::query::clickhouse::layout::{Layout, field_type};
 use crate::query::clickhouse::series::open;
@@ -62,10 +62,10 @@ impl Parts {
         let Some((mut view, settled)) = open(engine, scan)? else {
             return Ok(None);
         };
-        if let Some(mut series) = series {
-            series.sort_unstable();
+        if let Some(series) = series {
+            let mut series: SeriesSet = series.into_iter().collect();
             if let Some(selected) = view.selection() {
-                series.retain(|id| selected.binary_search(id).is_ok());
+                series &= selected;
             }
             view.select(series);
         }
@@ -196,10 +196,9 @@ pub fn tag_column(view: &ReadView, key: &str, rows: &Rows) -> StringArray {
     let inner = view.table.read();
     let mut column = StringBuilder::with_capacity(rows.len(), rows.len() * 8);
     for stretch in rows.series.chunk_by(|a, b| a == b) {
-        let tags = inner.series.tags(stretch[0]);
-        let value = tags.get(key).unwrap_or_default();
+        let value = inner.series.tag(stretch[0], key);
         for _ in stretch {
-            column.append_value(value);
+            column.append_value(&value);
         }
     }
     column.finish()

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use influxql::ast::{Expr, ShowCardinality, ShowTagValuesCardinality};
 
-use super::predicate::{Predicate, tag};
+use storage::SeriesFilter;
+
+use super::predicate::Predicate;
 use super::tags::Keys;
 use super::{Names, Show, chunk, measurements_of};
-use crate::query::catalog::Tags;
+use crate::query::catalog::{Selection, Tags};
 use crate::query::column::Column;
 use crate::query::error::QueryError;
 use crate::query::output::{SeriesChunk, SeriesKey};
@@ -44,8 +46,27 @@ fn dimensions(statement: &ShowCardinality) -> Vec<String> {
     keys
 }
 
-/// What is counted of a series: a set of things, or the series itself.
-type Things<'t> = dyn Fn(&Tags) -> Vec<String> + 't;
+/// What is counted.
+enum Things<'t> {
+    Series,
+    TagKeys,
+    ValuesOf(&'t Keys),
+}
+
+impl Things<'_> {
+    /// Those of one series.
+    fn of(&self, tags: &Tags) -> Vec<String> {
+        match self {
+            Things::Series => vec![super::series::series_key("", tags)],
+            Things::TagKeys => tags.iter().map(|(key, _)| key.clone()).collect(),
+            Things::ValuesOf(keys) => tags
+                .iter()
+                .filter(|(key, _)| keys.contains(key))
+                .map(|(_, value)| value.clone())
+                .collect(),
+        }
+    }
+}
 
 impl Show<'_> {
     /// Counts different things for each measurement and group.
@@ -69,16 +90,18 @@ impl Show<'_> {
                 continue;
             }
             self.context.check()?;
-            let mut groups: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
-            self.catalog.series(&database, None, &name, &mut |tags| {
-                if predicate.passes(&name, tags) {
-                    let group = keys.iter().map(|key| tag(tags, key).to_owned()).collect();
-                    groups.entry(group).or_default().extend(things(tags));
-                }
-                true
-            });
-            for (group, found) in groups.into_iter().filter(|(_, found)| !found.is_empty()) {
-                let mut one = chunk(&name, &["count"], vec![count(found.len())]);
+            let filter = predicate.of(&name);
+            let selection = Selection::of(&filter);
+            let groups = if keys.is_empty() {
+                vec![(
+                    Vec::new(),
+                    self.count_all(&database, &name, selection, things)?,
+                )]
+            } else {
+                self.count_groups(&database, &name, selection, &keys, things)?
+            };
+            for (group, found) in groups.into_iter().filter(|(_, found)| *found > 0) {
+                let mut one = chunk(&name, &["count"], vec![count(found)]);
                 one.key = Arc::new(SeriesKey {
                     name: name.clone(),
                     tags: keys.iter().cloned().zip(group).collect(),
@@ -89,6 +112,45 @@ impl Show<'_> {
         Ok(out)
     }
 
+    fn count_all(
+        &self,
+        database: &str,
+        name: &str,
+        selection: Selection<'_>,
+        things: &Things<'_>,
+    ) -> Result<usize, QueryError> {
+        Ok(match things {
+            Things::Series => self.catalog.series_count(database, name, selection)?,
+            Things::TagKeys => self.catalog.tag_keys(database, name, selection)?.len(),
+            Things::ValuesOf(keys) => {
+                let has_key = |key: &str| keys.contains(key);
+                self.catalog
+                    .tag_value_count(database, name, selection, &has_key)?
+            }
+        })
+    }
+
+    fn count_groups(
+        &self,
+        database: &str,
+        name: &str,
+        selection: Selection<'_>,
+        keys: &[String],
+        things: &Things<'_>,
+    ) -> Result<Vec<(Vec<String>, usize)>, QueryError> {
+        let mut groups: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
+        self.catalog
+            .series(database, name, selection, usize::MAX, &mut |tags| {
+                let group = keys.iter().map(|key| tag(tags, key).to_owned()).collect();
+                groups.entry(group).or_default().extend(things.of(tags));
+                true
+            })?;
+        let counted = groups
+            .into_iter()
+            .map(|(group, found)| (group, found.len()));
+        Ok(counted.collect())
+    }
+
     pub(super) fn series_cardinality(
         &self,
         statement: &ShowCardinality,
@@ -97,10 +159,9 @@ impl Show<'_> {
             let database = self.database(statement.database.as_deref())?;
             let mut total = 0;
             for name in self.catalog.measurements(&database, None) {
-                self.catalog.series(&database, None, &name, &mut |_| {
-                    total += 1;
-                    true
-                });
+                let all = SeriesFilter::Const(true);
+                let selection = Selection::of(&all);
+                total += self.catalog.series_count(&database, &name, selection)?;
             }
             return Ok(vec![chunk(
                 "",
@@ -112,9 +173,7 @@ impl Show<'_> {
             statement.condition.as_ref(),
             "SHOW SERIES EXACT CARDINALITY",
         )?;
-        self.count_each(statement, condition.as_ref(), &|tags| {
-            vec![super::series::series_key("", tags)]
-        })
+        self.count_each(statement, condition.as_ref(), &Things::Series)
     }
 
     pub(super) fn measurement_cardinality(
@@ -137,8 +196,12 @@ impl Show<'_> {
         let (database, _) = self.policy(statement.database.as_deref(), &statement.sources)?;
         let wanted = Names::of(measurements_of(&statement.sources))?;
         let predicate = Predicate::new(condition.as_ref())?;
-        let mut names = self.catalog.measurements(&database, None);
-        names.retain(|name| wanted.contains(name) && self.has_series(&database, name, &predicate));
+        let mut names = Vec::new();
+        for name in self.catalog.measurements(&database, None) {
+            if wanted.contains(&name) && self.has_series(&database, &name, &predicate)? {
+                names.push(name);
+            }
+        }
         if names.is_empty() || statement.offset > 0 {
             return Ok(Vec::new());
         }
@@ -153,9 +216,7 @@ impl Show<'_> {
             statement.condition.as_ref(),
             "SHOW TAG KEY EXACT CARDINALITY",
         )?;
-        self.count_each(statement, condition.as_ref(), &|tags| {
-            tags.iter().map(|(key, _)| key.clone()).collect()
-        })
+        self.count_each(statement, condition.as_ref(), &Things::TagKeys)
     }
 
     pub(super) fn tag_values_cardinality(
@@ -164,12 +225,8 @@ impl Show<'_> {
     ) -> Result<Vec<SeriesChunk>, QueryError> {
         let keys = Keys::new(Some(&statement.key))?;
         let (condition, _) = self.split(statement.show.condition.as_ref())?;
-        self.count_each(&statement.show, condition.as_ref(), &|tags| {
-            tags.iter()
-                .filter(|(key, _)| keys.contains(key))
-                .map(|(_, value)| value.clone())
-                .collect()
-        })
+        let things = Things::ValuesOf(&keys);
+        self.count_each(&statement.show, condition.as_ref(), &things)
     }
 
     pub(super) fn field_key_cardinality(
@@ -191,4 +248,10 @@ impl Show<'_> {
         }
         Ok(out)
     }
+}
+
+/// The value of a tag, empty if there is none.
+fn tag<'t>(tags: &'t Tags, key: &str) -> &'t str {
+    let place = tags.binary_search_by(|(own, _)| own.as_str().cmp(key));
+    place.map_or("", |place| &tags[place].1)
 }

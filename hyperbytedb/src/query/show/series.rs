@@ -1,17 +1,14 @@
 //! SHOW MEASUREMENTS, SHOW SERIES, SHOW FIELD KEYS.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use influxql::TimeRange;
 use influxql::ast::{Show as ShowStatement, ShowMeasurements};
 
 use super::predicate::Predicate;
-use super::{Names, Show, chunk, measurements_of, page, strings};
-use crate::query::catalog::Tags;
+use super::{Names, Show, bounds, chunk, measurements_of, most, page, strings};
+use crate::query::catalog::{Selection, Tags};
 use crate::query::error::QueryError;
 use crate::query::output::SeriesChunk;
 use crate::query::plan::types::column_type;
-use crate::query::scan::{FieldRef, Output, Scan, TableName, TimeBounds};
+use crate::query::scan::TableName;
 
 impl Show<'_> {
     pub(super) fn measurements(
@@ -32,13 +29,18 @@ impl Show<'_> {
         let condition = self.timeless(statement.condition.as_ref(), "SHOW MEASUREMENTS")?;
         let predicate = Predicate::new(condition.as_ref())?;
         let wanted = Names::of(statement.source.iter())?;
-        let mut names = self
+        let mut names = Vec::new();
+        for name in self
             .catalog
-            .measurements(&database, statement.retention_policy.as_deref());
-        names.retain(|name| {
-            wanted.contains(name)
-                && (predicate.is_always_true() || self.passes(&database, name, &predicate))
-        });
+            .measurements(&database, statement.retention_policy.as_deref())
+        {
+            if wanted.contains(&name)
+                && (predicate.is_always_true()
+                    || predicate.passes_measurement(self, &database, &name)?)
+            {
+                names.push(name);
+            }
+        }
         let names = page(names, statement.limit, statement.offset);
         if names.is_empty() {
             return Ok(Vec::new());
@@ -47,24 +49,21 @@ impl Show<'_> {
         Ok(vec![chunk("measurements", &["name"], vec![column])])
     }
 
-    fn passes(&self, database: &str, name: &str, predicate: &Predicate) -> bool {
-        let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        self.catalog.series(database, None, name, &mut |tags| {
-            for (key, value) in tags {
-                values.entry(key.clone()).or_default().insert(value.clone());
-            }
-            true
-        });
-        predicate.passes_measurement(name, &values)
-    }
-
-    pub(super) fn has_series(&self, database: &str, name: &str, predicate: &Predicate) -> bool {
+    pub(super) fn has_series(
+        &self,
+        database: &str,
+        name: &str,
+        predicate: &Predicate,
+    ) -> Result<bool, QueryError> {
         let mut found = false;
-        self.catalog.series(database, None, name, &mut |tags| {
-            found = predicate.passes(name, tags);
-            !found
-        });
-        found
+        let filter = predicate.of(name);
+        let selection = Selection::of(&filter);
+        self.catalog
+            .series(database, name, selection, 1, &mut |_| {
+                found = true;
+                false
+            })?;
+        Ok(found)
     }
 
     pub(super) fn series(&self, statement: &ShowStatement) -> Result<Vec<SeriesChunk>, QueryError> {
@@ -72,26 +71,26 @@ impl Show<'_> {
         let wanted = Names::of(measurements_of(&statement.sources))?;
         let (condition, range) = self.split(statement.condition.as_ref())?;
         let predicate = Predicate::new(condition.as_ref())?;
-        let most = match statement.limit {
-            0 => usize::MAX,
-            limit => usize::try_from(limit.saturating_add(statement.offset)).unwrap_or(usize::MAX),
-        };
+        let most = most(statement.limit, statement.offset);
+        let time = bounds(range);
         let mut keys: Vec<String> = Vec::new();
         for name in self.catalog.measurements(&database, None) {
             if !wanted.contains(&name) || keys.len() >= most {
                 continue;
             }
             self.context.check()?;
-            let present = self.present(&database, &policy, &name, range)?;
-            self.catalog.series(&database, None, &name, &mut |tags| {
-                let alive = present
-                    .as_ref()
-                    .is_none_or(|present| present.contains(tags));
-                if alive && predicate.passes(&name, tags) {
+            let filter = predicate.of(&name);
+            let selection = Selection {
+                filter: &filter,
+                time,
+                policy: time.map(|_| policy.as_str()),
+            };
+            let left = most - keys.len();
+            self.catalog
+                .series(&database, &name, selection, left, &mut |tags| {
                     keys.push(series_key(&name, tags));
-                }
-                keys.len() < most
-            });
+                    true
+                })?;
         }
         let keys = page(keys, statement.limit, statement.offset);
         if keys.is_empty() {
@@ -99,59 +98,6 @@ impl Show<'_> {
         }
         let column = strings(keys.iter().map(String::as_str));
         Ok(vec![chunk("", &["key"], vec![column])])
-    }
-
-    /// With a range of time: the series of a measurement that have a point in it.
-    fn present(
-        &self,
-        database: &str,
-        policy: &str,
-        measurement: &str,
-        range: TimeRange,
-    ) -> Result<Option<BTreeSet<Tags>>, QueryError> {
-        if !range.has_min && !range.has_max {
-            return Ok(None);
-        }
-        let table = TableName {
-            database: database.to_owned(),
-            policy: policy.to_owned(),
-            measurement: measurement.to_owned(),
-        };
-        let mut present = BTreeSet::new();
-        let Some(info) = self.catalog.table(&table) else {
-            return Ok(Some(present));
-        };
-        let keys = info.tag_keys.clone();
-        let scan = Scan {
-            table,
-            time: TimeBounds {
-                min: range.min,
-                max: range.max,
-            },
-            filter: None,
-            dimensions: keys.clone(),
-            descending: false,
-            output: Output::Rows {
-                fields: info
-                    .fields
-                    .into_iter()
-                    .map(|(name, field_type)| FieldRef { name, field_type })
-                    .collect(),
-                tags: Vec::new(),
-                limit: Some(1),
-            },
-        };
-        let engine = crate::query::source::Engine {
-            reader: self.reader,
-            context: self.context,
-            budget: crate::query::budget::Budget::new(self.context),
-        };
-        for block in crate::query::source::scanned(&scan, &engine)? {
-            let block = block?;
-            let tags = keys.iter().cloned().zip(block.key.values.iter().cloned());
-            present.insert(tags.filter(|(_, value)| !value.is_empty()).collect());
-        }
-        Ok(Some(present))
     }
 
     pub(super) fn field_keys(

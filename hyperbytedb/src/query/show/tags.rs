@@ -1,16 +1,13 @@
 //! SHOW TAG KEYS and SHOW TAG VALUES.
 
-use std::collections::BTreeSet;
-
-use influxql::TimeRange;
 use influxql::ast::{BinaryOp, Expr, ShowTagKeys, ShowTagValues, TagKeyFilter};
 
 use super::predicate::Predicate;
-use super::{Names, Show, chunk, measurements_of, page, strings};
+use super::{Names, Show, bounds, chunk, measurements_of, most, page, strings};
+use crate::query::catalog::{Selection, TagValuesWanted};
 use crate::query::error::QueryError;
 use crate::query::expression::compile_regex;
 use crate::query::output::SeriesChunk;
-use crate::query::scan::{TableName, TimeBounds};
 
 /// `WITH KEY …`, ready to be tried.
 pub(super) enum Keys {
@@ -105,26 +102,6 @@ fn and(left: Option<Expr>, right: Option<Expr>) -> Option<Expr> {
 }
 
 impl Show<'_> {
-    /// Whether a measurement has a shard in a range of time, in any policy.
-    fn is_in(&self, database: &str, measurement: &str, range: TimeRange) -> bool {
-        if !range.has_min && !range.has_max {
-            return true;
-        }
-        let time = TimeBounds {
-            min: range.min,
-            max: range.max,
-        };
-        let policies = self.catalog.policies(database).unwrap_or_default();
-        policies.into_iter().any(|policy| {
-            let table = TableName {
-                database: database.to_owned(),
-                policy: policy.name,
-                measurement: measurement.to_owned(),
-            };
-            !self.catalog.fields_in(&table, time).is_empty()
-        })
-    }
-
     pub(super) fn tag_keys(&self, statement: &ShowTagKeys) -> Result<Vec<SeriesChunk>, QueryError> {
         let show = &statement.show;
         let database = self.existing_database(show.database.as_deref())?;
@@ -135,38 +112,24 @@ impl Show<'_> {
         let keys = Keys::new(statement.key.as_ref())?;
         let mut out = Vec::new();
         for name in self.catalog.measurements(&database, None) {
-            if !wanted.contains(&name) || !self.is_in(&database, &name, range) {
+            if !wanted.contains(&name) {
                 continue;
             }
-            let found = self.keys_of(&database, &name, &predicate, &keys);
-            let found = page(found.into_iter().collect(), show.limit, show.offset);
+            self.context.check()?;
+            let filter = predicate.of(&name);
+            let selection = Selection {
+                time: bounds(range),
+                ..Selection::of(&filter)
+            };
+            let mut found = self.catalog.tag_keys(&database, &name, selection)?;
+            found.retain(|key| keys.contains(key));
+            let found = page(found, show.limit, show.offset);
             if !found.is_empty() {
                 let column = strings(found.iter().map(String::as_str));
                 out.push(chunk(&name, &["tagKey"], vec![column]));
             }
         }
         Ok(page(out, statement.slimit, statement.soffset))
-    }
-
-    pub(super) fn keys_of(
-        &self,
-        database: &str,
-        name: &str,
-        predicate: &Predicate,
-        keys: &Keys,
-    ) -> BTreeSet<String> {
-        let mut found: BTreeSet<String> = BTreeSet::new();
-        self.catalog.series(database, None, name, &mut |tags| {
-            if predicate.passes(name, tags) {
-                for (key, _) in tags {
-                    if keys.contains(key) && !found.contains(key) {
-                        found.insert(key.clone());
-                    }
-                }
-            }
-            true
-        });
-        found
     }
 
     pub(super) fn tag_values(
@@ -184,17 +147,22 @@ impl Show<'_> {
         let keys = Keys::new(Some(&statement.key))?;
         let mut out = Vec::new();
         for name in self.catalog.measurements(&database, None) {
-            if !wanted.contains(&name) || !self.is_in(&database, &name, range) {
+            if !wanted.contains(&name) {
                 continue;
             }
             self.context.check()?;
-            let found = self.values_of(&database, &name, &predicate, &keys);
-            let passes = |(_, value): &(String, String)| {
-                values.is_always_true()
-                    || values.passes(&name, &vec![("value".to_owned(), value.clone())])
+            let filter = predicate.of(&name);
+            let wanted = TagValuesWanted {
+                selection: Selection {
+                    time: bounds(range),
+                    ..Selection::of(&filter)
+                },
+                has_key: &|key| keys.contains(key),
+                passes: &|value| values.passes_alone(&name, "value", value),
+                offset: usize::try_from(show.offset).unwrap_or(usize::MAX),
+                limit: most(show.limit, 0),
             };
-            let found: Vec<_> = found.into_iter().filter(passes).collect();
-            let found = page(found, show.limit, show.offset);
+            let found = self.catalog.tag_values(&database, &name, &wanted)?;
             if !found.is_empty() {
                 let columns = vec![
                     strings(found.iter().map(|(key, _)| key.as_str())),
@@ -204,26 +172,5 @@ impl Show<'_> {
             }
         }
         Ok(out)
-    }
-
-    pub(super) fn values_of(
-        &self,
-        database: &str,
-        name: &str,
-        predicate: &Predicate,
-        keys: &Keys,
-    ) -> BTreeSet<(String, String)> {
-        let mut found = BTreeSet::new();
-        self.catalog.series(database, None, name, &mut |tags| {
-            if predicate.passes(name, tags) {
-                for pair in tags {
-                    if keys.contains(&pair.0) && !found.contains(pair) {
-                        found.insert(pair.clone());
-                    }
-                }
-            }
-            true
-        });
-        found
     }
 }

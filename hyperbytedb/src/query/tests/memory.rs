@@ -1,14 +1,14 @@
 //! A small database in memory: what a reader and a catalog must do, in the plainest
 //! way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema};
 use influxql::ast::DataType;
 
-use crate::query::catalog::{Catalog, PolicyInfo, TableInfo, Tags};
+use crate::query::catalog::{Catalog, PolicyInfo, Selection, TableInfo, TagValuesWanted, Tags};
 use crate::query::column::{Column, ColumnBuilder};
 use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
@@ -220,32 +220,94 @@ impl Catalog for Memory {
     fn series(
         &self,
         database: &str,
-        policy: Option<&str>,
         measurement: &str,
+        selection: Selection<'_>,
+        limit: usize,
         visit: &mut dyn FnMut(&Tags) -> bool,
-    ) {
+    ) -> Result<(), QueryError> {
+        let all = self.selected(database, measurement, selection);
+        all.iter().take(limit).all(visit);
+        Ok(())
+    }
+
+    fn series_count(
+        &self,
+        database: &str,
+        measurement: &str,
+        selection: Selection<'_>,
+    ) -> Result<usize, QueryError> {
+        Ok(self.selected(database, measurement, selection).len())
+    }
+
+    fn tag_keys(
+        &self,
+        database: &str,
+        measurement: &str,
+        selection: Selection<'_>,
+    ) -> Result<Vec<String>, QueryError> {
+        let all = self.selected(database, measurement, selection);
+        let keys: BTreeSet<String> = all.into_iter().flatten().map(|(key, _)| key).collect();
+        Ok(keys.into_iter().collect())
+    }
+
+    fn tag_values(
+        &self,
+        database: &str,
+        measurement: &str,
+        wanted: &TagValuesWanted<'_>,
+    ) -> Result<Vec<(String, String)>, QueryError> {
+        let all = self.selected(database, measurement, wanted.selection);
+        let pairs: BTreeSet<(String, String)> = all.into_iter().flatten().collect();
+        let meant =
+            |(key, value): &(String, String)| (wanted.has_key)(key) && (wanted.passes)(value);
+        let meant = pairs.into_iter().filter(meant);
+        Ok(meant.skip(wanted.offset).take(wanted.limit).collect())
+    }
+
+    fn tag_value_count(
+        &self,
+        database: &str,
+        measurement: &str,
+        selection: Selection<'_>,
+        has_key: &dyn Fn(&str) -> bool,
+    ) -> Result<usize, QueryError> {
+        let all = self.selected(database, measurement, selection);
+        let pairs = all.into_iter().flatten().filter(|(key, _)| has_key(key));
+        let values: BTreeSet<String> = pairs.map(|(_, value)| value).collect();
+        Ok(values.len())
+    }
+}
+
+impl Memory {
+    fn selected(&self, database: &str, measurement: &str, selection: Selection<'_>) -> Vec<Tags> {
         let Some(database) = self.databases.get(database) else {
-            return;
+            return Vec::new();
         };
-        let mut all: Vec<&Tags> = database
+        let passes = |row: &&Row| {
+            selection
+                .time
+                .is_none_or(|time| (time.min..=time.max).contains(&row.time))
+                && selection.filter.matches(&|key| {
+                    let found = row.tags.iter().find(|(own, _)| own == key);
+                    found.map_or("", |(_, value)| value.as_str())
+                })
+        };
+        let mut all: Vec<Tags> = database
             .tables
             .iter()
             .filter(|((own, name), _)| {
-                name == measurement && policy.is_none_or(|policy| policy == own)
+                name == measurement && selection.policy.is_none_or(|policy| policy == own)
             })
-            .flat_map(|(_, table)| table.rows.iter().map(|row| &row.tags))
+            .flat_map(|(_, table)| table.rows.iter().filter(passes))
+            .map(|row| row.tags.clone())
             .collect();
         let key = |tags: &Tags| {
             let parts: Vec<String> = tags.iter().map(|(k, v)| format!(",{k}={v}")).collect();
             parts.concat()
         };
-        all.sort_by_key(|tags| key(tags));
+        all.sort_by_key(key);
         all.dedup();
-        for tags in all {
-            if !visit(tags) {
-                break;
-            }
-        }
+        all
     }
 }
 

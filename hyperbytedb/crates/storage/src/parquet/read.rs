@@ -24,14 +24,90 @@ use crate::clock::Version;
 use crate::error::{Result, StorageError};
 use crate::files::{FileEntry, VERSION_COLUMN, older_column};
 use crate::rows::{Column, ColumnId, Rows, Versions};
-use crate::series::SeriesId;
+use crate::series::{SeriesId, SeriesIndex};
+use crate::tag_index::SeriesSet;
 
 /// A file's footer, parsed once.
 pub struct Footer {
     metadata: ArrowReaderMetadata,
     pub series: Vec<SeriesRange>,
+    /// The series stand in the order of their keys.
+    sorted: bool,
+    numbers: Mutex<Option<Arc<Numbers>>>,
     /// The pages of the column `time`, over all row groups.
     pages: Vec<TimePage>,
+}
+
+/// The numbers that the series of a file have, as long as the index has not changed in a
+/// way that changes them.
+struct Numbers {
+    /// [`NO_SERIES`] for those that the index lacks.
+    ids: Vec<SeriesId>,
+    /// Of the index: how many series were dropped, and how many numbers there were if
+    /// one of the file's was missing.
+    drops: u64,
+    numbered: Option<usize>,
+}
+
+/// No series has so high a number.
+const NO_SERIES: SeriesId = SeriesId::MAX;
+
+impl Footer {
+    /// Calls `visit` for each wanted series of the file (for all if no set is given) in
+    /// the order of rows.
+    pub fn visit_ranges(
+        &self,
+        index: &SeriesIndex,
+        wanted: Option<&SeriesSet>,
+        visit: &mut dyn FnMut(&SeriesRange, SeriesId),
+    ) {
+        match wanted {
+            Some(wanted) if self.sorted && wanted.len() < self.series.len() as u64 / 32 => {
+                let place = |id| {
+                    let key = index.key(id);
+                    let found = self
+                        .series
+                        .binary_search_by(|range| range.key.as_slice().cmp(key));
+                    Some((found.ok()?, id))
+                };
+                let live = wanted.iter().filter(|id| index.is_live(*id));
+                let mut places: Vec<(usize, SeriesId)> = live.filter_map(place).collect();
+                places.sort_unstable();
+                for (at, id) in places {
+                    visit(&self.series[at], id);
+                }
+            }
+            wanted => {
+                let numbers = self.numbers(index);
+                for (range, id) in self.series.iter().zip(&numbers.ids) {
+                    if *id != NO_SERIES && wanted.is_none_or(|wanted| wanted.contains(*id)) {
+                        visit(range, *id);
+                    }
+                }
+            }
+        }
+    }
+
+    fn numbers(&self, index: &SeriesIndex) -> Arc<Numbers> {
+        if let Some(numbers) = &*self.numbers.lock()
+            && numbers.drops == index.drops()
+            && numbers
+                .numbered
+                .is_none_or(|count| count == index.numbered())
+        {
+            return numbers.clone();
+        }
+        let find = |range: &SeriesRange| index.find(&range.key).unwrap_or(NO_SERIES);
+        let ids: Vec<SeriesId> = self.series.iter().map(find).collect();
+        let numbered = ids.contains(&NO_SERIES).then(|| index.numbered());
+        let numbers = Arc::new(Numbers {
+            ids,
+            drops: index.drops(),
+            numbered,
+        });
+        *self.numbers.lock() = Some(numbers.clone());
+        numbers
+    }
 }
 
 /// Rows of the file that one page of times holds.
@@ -100,9 +176,12 @@ fn read_footer(path: &Path) -> Result<Footer> {
         .and_then(series_ranges::decode)
         .ok_or_else(|| damaged(path, "its list of series is missing or unreadable"))?;
     let pages = time_pages(metadata.metadata()).unwrap_or_default();
+    let sorted = series.is_sorted_by(|a, b| a.key < b.key);
     Ok(Footer {
         metadata,
         series,
+        sorted,
+        numbers: Mutex::new(None),
         pages,
     })
 }
@@ -147,21 +226,19 @@ pub struct Chosen {
     pub rows: u64,
 }
 
-/// The rows of those series for which `number_of` knows a number, as far as their times
-/// may meet the range (both ends included).
+/// The rows of some series (of all if none are given), as far as their times may meet
+/// the range (both ends included).
 pub fn choose(
     footer: &Footer,
     time: (i64, i64),
-    number_of: impl Fn(&[u8]) -> Option<SeriesId>,
+    index: &SeriesIndex,
+    wanted: Option<&SeriesSet>,
 ) -> Vec<Chosen> {
     let mut chosen = Vec::new();
-    for range in &footer.series {
+    footer.visit_ranges(index, wanted, &mut |range, series| {
         if range.max_time < time.0 || range.min_time > time.1 {
-            continue;
+            return;
         }
-        let Some(series) = number_of(&range.key) else {
-            continue;
-        };
         if range.min_time >= time.0 && range.max_time <= time.1 {
             chosen.push(Chosen {
                 series,
@@ -171,7 +248,7 @@ pub fn choose(
         } else {
             push_pages(footer, range, series, time, &mut chosen);
         }
-    }
+    });
     chosen
 }
 

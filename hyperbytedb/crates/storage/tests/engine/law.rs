@@ -2,6 +2,8 @@
 //! deletes show the same, in whatever order and however often they came, and whatever
 //! flushes and restarts lay between.
 
+use std::collections::BTreeSet;
+
 use crate::common::{Point, Seen, Value, batch, open, seen, table, write_from};
 use proptest::prelude::*;
 use storage::{DeleteRequest, Engine, Origin, SeriesPredicate, Version};
@@ -153,7 +155,25 @@ fn live(operations: &[Operation], history: &[(usize, Between)]) -> Seen {
         }
     }
     assert!(engine.read_view(&table("m"), (0, 1)).unwrap().is_some());
-    seen(&engine, "m")
+    let seen = seen(&engine, "m");
+    for from in 0..6 {
+        for to in from..6 {
+            let within = seen.keys().filter(|(_, at, _)| (from..=to).contains(at));
+            let hosts: BTreeSet<String> = within.map(|(host, _, _)| host.clone()).collect();
+            assert_eq!(present(&engine, (from, to)), hosts, "{from}..={to}");
+        }
+    }
+    seen
+}
+
+/// The hosts that the index of series says have a point in a range of time.
+fn present(engine: &Engine, time: (i64, i64)) -> BTreeSet<String> {
+    let view = engine.read_view(&table("m"), time).unwrap().unwrap();
+    let live = view.table.read().series.live().clone();
+    let present = view.present(&live).unwrap();
+    let inner = view.table.read();
+    let host = |id| inner.series.tag(id, "host").into_owned();
+    present.iter().map(host).collect()
 }
 
 fn cases() -> u32 {

@@ -1,0 +1,155 @@
+//! Which series have a point in a range of time.
+
+use std::sync::Arc;
+
+use crate::delete::Tombstones;
+use crate::error::Result;
+use crate::files::FileEntry;
+use crate::merge::Hide;
+use crate::object::LocalStore;
+use crate::parquet::read::{Footer, FooterCache, choose, read_rows};
+use crate::rows::{Rows, Run};
+use crate::series::SeriesId;
+use crate::table::Table;
+use crate::tag_index::SeriesSet;
+
+/// Where the points of a measurement are.
+pub(crate) struct Sources<'a> {
+    pub table: &'a Table,
+    pub runs: &'a [Run],
+    pub files: &'a [Arc<FileEntry>],
+    pub tombstones: &'a Tombstones,
+    pub store: &'a LocalStore,
+    pub footers: &'a FooterCache,
+    /// Nanoseconds, both ends included.
+    pub time: (i64, i64),
+}
+
+impl Sources<'_> {
+    /// Those of the series that have a visible point in the time. Points in memory are
+    /// looked at, of files the bounds of a series' times, and its times themselves only
+    /// where neither bound is a visible point in the range.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged.
+    pub fn present(&self, series: &SeriesSet) -> Result<SeriesSet> {
+        let mut found = SeriesSet::new();
+        for run in self.runs {
+            if self.meets(run.min_time, run.max_time) {
+                self.add_rows(&run.rows, series, &mut found);
+            }
+        }
+        for file in self.files {
+            if found.len() == series.len() {
+                break;
+            }
+            if self.meets(file.min_time, file.max_time) {
+                self.add_file(file, &(series - &found), &mut found)?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn meets(&self, min: i64, max: i64) -> bool {
+        min <= self.time.1 && max >= self.time.0
+    }
+
+    /// Adds those of the wanted series that have a row in the time.
+    fn add_rows(&self, rows: &Rows, wanted: &SeriesSet, found: &mut SeriesSet) {
+        let mut from = 0;
+        let mut add = |id: SeriesId, from: usize, to: usize| {
+            if self.has_visible(rows, id, from, to) {
+                found.insert(id);
+            }
+        };
+        if wanted.len() < rows.len() as u64 / 32 {
+            for id in wanted {
+                from += rows.series[from..].partition_point(|other| *other < id);
+                let to = from + rows.series[from..].partition_point(|other| *other <= id);
+                add(id, from, to);
+                from = to;
+            }
+            return;
+        }
+        for part in rows.series.chunk_by(|a, b| a == b) {
+            if wanted.contains(part[0]) {
+                add(part[0], from, from + part.len());
+            }
+            from += part.len();
+        }
+    }
+
+    /// Whether one of the rows, which are of one series and sorted by time, is in the
+    /// time and not deleted.
+    fn has_visible(&self, rows: &Rows, id: SeriesId, from: usize, to: usize) -> bool {
+        let first = from + rows.times[from..to].partition_point(|at| *at < self.time.0);
+        let mut places = (first..to).take_while(|row| rows.times[*row] <= self.time.1);
+        places.any(|row| {
+            let at = rows.times[row];
+            !self.tombstones.any() || !self.tombstones.hides(id, at, rows.version(row))
+        })
+    }
+
+    fn add_file(&self, file: &FileEntry, wanted: &SeriesSet, found: &mut SeriesSet) -> Result<()> {
+        let path = self.store.path(&file.path);
+        let footer = self.footers.get(&path)?;
+        let unsure = self.add_ranges(file, &footer, wanted, found);
+        if unsure.is_empty() {
+            return Ok(());
+        }
+        let chosen = choose(&footer, self.time, &self.table.read().series, Some(&unsure));
+        let rows = read_rows(&path, file, &footer, &[], &chosen)?;
+        // In the order of the file, where numbers do not rise.
+        let mut from = 0;
+        for part in rows.series.chunk_by(|a, b| a == b) {
+            let to = from + part.len();
+            if self.has_visible(&rows, part[0], from, to) {
+                found.insert(part[0]);
+            }
+            from = to;
+        }
+        Ok(())
+    }
+
+    /// Adds the series of a file whose first or last row decides, and returns those of
+    /// which the rows must be read.
+    fn add_ranges(
+        &self,
+        file: &FileEntry,
+        footer: &Footer,
+        wanted: &SeriesSet,
+        found: &mut SeriesSet,
+    ) -> SeriesSet {
+        let concerned = self
+            .tombstones
+            .0
+            .iter()
+            .any(|stone| stone.concerns(file.min_version, file.min_time, file.max_time));
+        // Without versions in the file all rows count as the highest one; with them a
+        // row that would be visible as the oldest is so in any case.
+        let version = if file.has_versions {
+            file.min_version
+        } else {
+            file.max_version
+        };
+        let mut present = Vec::new();
+        let mut unsure = SeriesSet::new();
+        let inner = self.table.read();
+        footer.visit_ranges(&inner.series, Some(wanted), &mut |range, id| {
+            if !self.meets(range.min_time, range.max_time) {
+                return;
+            }
+            let decides = |at: i64| {
+                self.meets(at, at) && !(concerned && self.tombstones.hides(id, at, version))
+            };
+            if decides(range.min_time) || decides(range.max_time) {
+                present.push(id);
+            } else {
+                unsure.insert(id);
+            }
+        });
+        present.sort_unstable();
+        found.extend(present);
+        unsure
+    }
+}
