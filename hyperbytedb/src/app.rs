@@ -16,14 +16,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tower::ServiceBuilder;
+use tower::{Layer, ServiceBuilder};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 
+use crate::auth::Users;
 use crate::config::Config;
 use crate::continuous;
-use crate::http::{HttpService, Routes, UnixSocket};
-use crate::layers::{IdentifyLayer, TraceLayer};
+use crate::http::{Format, HttpError, HttpGate, HttpService, Routes, UnixSocket};
+use crate::layers::{
+    AuthenticateLayer, AuthorizeLayer, IdentifyLayer, LoopGuardLayer, PeerCertificate, TraceLayer,
+};
 use crate::monitor::{Diagnostics, Statistics};
 use crate::query::clickhouse::ClickHouseReader;
 use crate::query::direct::DirectReader;
@@ -85,8 +88,17 @@ impl App {
             statistics.clone(),
         );
         let udp = start_udp(&config, &engine, &write, &statistics).await?;
-        let (http, query) = http_service(&config, &engine, pool, write, statistics.clone());
-        let continuous = tokio::spawn(continuous::run::run(engine.clone(), query, statistics));
+        let users = Arc::new(Users::new(engine.clone(), config.auth()));
+        let (http, query) = http_service(
+            &config,
+            &engine,
+            pool,
+            write,
+            users.clone(),
+            statistics.clone(),
+        );
+        let continuous = continuous::run::run(engine.clone(), query, users, statistics);
+        let continuous = tokio::spawn(continuous);
         Ok(Self {
             listener,
             unix,
@@ -225,6 +237,7 @@ fn http_service(
     engine: &Arc<Engine>,
     pool: Arc<Pool>,
     write: WriteService,
+    users: Arc<Users>,
     statistics: Arc<Statistics>,
 ) -> (HttpService, QueryService) {
     let catalog = Arc::new(EngineCatalog::new(engine.clone()));
@@ -253,9 +266,14 @@ fn http_service(
         statistics.clone(),
         diagnostics.clone(),
     );
+    let gate = HttpGate {
+        users,
+        exposed: config.exposed(),
+        statistics: statistics.clone(),
+    };
     let routes = Routes {
-        write,
-        query: query.clone(),
+        write: AuthorizeLayer.layer(write),
+        query: AuthorizeLayer.layer(query.clone()),
         engine: engine.clone(),
         statistics,
         diagnostics,
@@ -272,6 +290,12 @@ fn http_service(
                 .gzip(true)
                 .compress_when(DefaultPredicate::new().and(is_success)),
         )
+        .layer(AuthenticateLayer(gate))
+        // Inside of authentication: who it is decides whether the mark is believed.
+        .layer(LoopGuardLayer::<_, PeerCertificate>::new(
+            config.peers(),
+            |forged| HttpError::from(forged).answer(Format::default()),
+        ))
         .service(routes);
     (HttpService::new(stack), query)
 }

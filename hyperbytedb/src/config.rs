@@ -13,6 +13,9 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use points::line_protocol::Precision;
 use storage::{EngineConfig, FileLayout, Sync};
 
+use crate::auth::AuthSettings;
+use crate::http::Exposed;
+use crate::layers::Peers;
 use crate::udp;
 
 pub use keys::{
@@ -101,6 +104,31 @@ impl Config {
             keep_versions: false,
         };
         engine
+    }
+
+    /// The part of authentication.
+    #[must_use]
+    pub fn auth(&self) -> AuthSettings {
+        AuthSettings {
+            enabled: self.auth.enabled,
+            jwt_secret: self.auth.jwt_secret.clone(),
+        }
+    }
+
+    /// Routes that need no credentials though others do.
+    #[must_use]
+    pub fn exposed(&self) -> Exposed {
+        Exposed::default()
+    }
+
+    /// By what a peer is known.
+    #[must_use]
+    pub fn peers(&self) -> Peers {
+        Peers {
+            secret: self.cluster.secret.clone(),
+            certificates: false,
+            auth: self.auth.enabled,
+        }
     }
 
     /// The UDP listener's part; `None` when there is none.

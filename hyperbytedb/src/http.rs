@@ -6,6 +6,7 @@ mod cors;
 mod delete;
 mod error;
 mod format;
+mod gate;
 mod params;
 mod ping;
 mod prometheus;
@@ -19,6 +20,8 @@ mod write;
 
 pub use body::AnswerBody;
 pub use error::HttpError;
+pub use format::Format;
+pub use gate::{Exposed, HttpGate};
 pub use routes::Routes;
 pub use service::HttpService;
 pub use unix::UnixSocket;

@@ -2,6 +2,7 @@
 //! engine. [`app`] is where everything is put together.
 
 pub mod app;
+pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod continuous;

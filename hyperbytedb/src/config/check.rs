@@ -256,10 +256,6 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
         "chdb.pool_size: must be 1 to 128".into(),
     );
     check(
-        !config.auth.enabled,
-        "auth.enabled: this version has no authentication yet".into(),
-    );
-    check(
         !config.cluster.enabled,
         "cluster.enabled: this version has no cluster yet".into(),
     );

@@ -176,7 +176,10 @@ pub struct Cardinality {
 /// `[auth]`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Auth {
+    /// Ask for credentials; without an admin only `CREATE USER … WITH ALL PRIVILEGES`.
     pub enabled: bool,
+    /// What JSON web tokens are signed with (HS256, 384, 512); empty: they are refused.
+    pub jwt_secret: String,
 }
 
 /// `[logging]`

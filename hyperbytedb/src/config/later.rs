@@ -22,7 +22,7 @@ pub const WITHOUT_EFFECT: &[&str] = &[
 ];
 
 /// Keys below [`WITHOUT_EFFECT`] that do have one.
-pub const WITH_EFFECT: &[&str] = &["cluster.node_id", "cluster.enabled"];
+pub const WITH_EFFECT: &[&str] = &["cluster.node_id", "cluster.enabled", "cluster.secret"];
 
 /// `[compaction]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,6 +91,8 @@ pub struct Cluster {
     pub enabled: bool,
     /// 1 to 1023, unique in the cluster.
     pub node_id: u64,
+    /// What the nodes share, to know each other's requests by; empty: nothing.
+    pub secret: String,
     pub cluster_addr: String,
     pub peers: String,
     pub heartbeat_interval_secs: u64,
@@ -133,6 +135,7 @@ impl Default for Cluster {
         Self {
             enabled: false,
             node_id: 1,
+            secret: String::new(),
             cluster_addr: "127.0.0.1:8086".into(),
             peers: String::new(),
             heartbeat_interval_secs: 2,

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use influxql::ast::{BinaryOp, CreateContinuousQuery, Expr, SelectStatement, Statement};
+use influxql::ast::{BinaryOp, CreateContinuousQuery, Expr, Query, SelectStatement, Statement};
 use influxql::{parse_statement, split_condition};
-use storage::Engine;
+use storage::{ContinuousQuery, Engine};
 use tokio::runtime::Handle;
 
 use super::schedule::Schedule;
+use crate::auth::{Users, authorize};
 use crate::monitor::Statistics;
 use crate::query::error::QueryError;
 use crate::query::service::QueryService;
@@ -18,9 +19,15 @@ use crate::query::service::QueryService;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until its task is stopped.
-pub async fn run(engine: Arc<Engine>, service: QueryService, statistics: Arc<Statistics>) {
+pub async fn run(
+    engine: Arc<Engine>,
+    service: QueryService,
+    users: Arc<Users>,
+    statistics: Arc<Statistics>,
+) {
     let mut runner = Runner {
         engine,
+        users,
         service,
         statistics,
         last_runs: BTreeMap::new(),
@@ -35,6 +42,8 @@ pub async fn run(engine: Arc<Engine>, service: QueryService, statistics: Arc<Sta
 
 struct Runner {
     engine: Arc<Engine>,
+    /// Each query runs with the rights of its owner.
+    users: Arc<Users>,
     service: QueryService,
     statistics: Arc<Statistics>,
     /// When each query ran, by database and name.
@@ -43,22 +52,19 @@ struct Runner {
 
 impl Runner {
     async fn look(&mut self) {
-        let queries: BTreeMap<(String, String), String> = self.engine.with_schema(|schema| {
-            let databases = schema.databases.values();
-            let queries = databases.flat_map(|database| {
-                let queries = database.continuous_queries.iter();
-                queries.map(|query| {
-                    (
-                        (database.name.clone(), query.name.clone()),
-                        query.text.clone(),
-                    )
-                })
+        let queries: BTreeMap<(String, String), ContinuousQuery> =
+            self.engine.with_schema(|schema| {
+                let databases = schema.databases.values();
+                let queries = databases.flat_map(|database| {
+                    let queries = database.continuous_queries.iter();
+                    queries
+                        .map(|query| ((database.name.clone(), query.name.clone()), query.clone()))
+                });
+                queries.collect()
             });
-            queries.collect()
-        });
         self.last_runs.retain(|id, _| queries.contains_key(id));
-        for (id, text) in queries {
-            let outcome = self.run_if_due(&id, &text).await;
+        for (id, query) in queries {
+            let outcome = self.run_if_due(&id, &query).await;
             match outcome {
                 Ok(false) => {}
                 Ok(true) => self.statistics.continuous_succeeded.add(1),
@@ -71,9 +77,13 @@ impl Runner {
     }
 
     /// Whether the query ran.
-    async fn run_if_due(&mut self, id: &(String, String), text: &str) -> Result<bool, QueryError> {
+    async fn run_if_due(
+        &mut self,
+        id: &(String, String),
+        query: &ContinuousQuery,
+    ) -> Result<bool, QueryError> {
         let now = self.engine.now_ns();
-        let Some((schedule, mut select)) = parse(text, now)? else {
+        let Some((schedule, mut select)) = parse(&query.text, now)? else {
             return Ok(false);
         };
         let Some(due) = schedule.due(self.last_runs.get(id).copied(), now) else {
@@ -83,11 +93,32 @@ impl Runner {
         let Some(range) = due.range else {
             return Ok(false);
         };
+        self.check_rights(&select, &id.0, query.owner.as_deref())?;
         restrict(&mut select, range, now)?;
         let (database, runtime) = (id.0.clone(), Handle::current());
         let run = move |service: &QueryService| service.write_select(&select, &database, &runtime);
         self.service.blocking(run).await?;
         Ok(true)
+    }
+}
+
+impl Runner {
+    /// Whether a query's owner may still read and write what it does.
+    fn check_rights(
+        &self,
+        select: &SelectStatement,
+        database: &str,
+        owner: Option<&str>,
+    ) -> Result<(), QueryError> {
+        let identity = self.users.named(owner).map_err(|error| {
+            let owner = owner.unwrap_or_default();
+            QueryError::Invalid(format!("it belongs to {owner:?}: {error}"))
+        })?;
+        let select = Statement::Select(Box::new(select.clone()));
+        let query = Query {
+            statements: vec![select],
+        };
+        Ok(authorize(&identity, &query, database)?)
     }
 }
 

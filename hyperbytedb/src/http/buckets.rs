@@ -9,17 +9,22 @@ use super::error::HttpError;
 use super::ping::json;
 use super::request::Parameters;
 use super::target::Target;
+use crate::auth::Identity;
 
 const NS_PER_SECOND: i64 = 1_000_000_000;
 /// Buckets of an answer, when the client does not say.
 const LIMIT: usize = 100;
 
-/// All buckets, or the one that `name` or `id` names; `offset` and `limit` page through
+/// All buckets that `identity` may know of, or the one that `name` or `id` names; `offset` and `limit` page through
 /// them.
 ///
 /// # Errors
 /// For a name that names no database, and numbers that are none.
-pub fn list(parameters: &Parameters, engine: &Engine) -> Result<Answer, HttpError> {
+pub fn list(
+    parameters: &Parameters,
+    identity: &Identity,
+    engine: &Engine,
+) -> Result<Answer, HttpError> {
     let wanted = parameters.get("name").or(parameters.get("id"));
     let wanted = wanted.map(Target::of_bucket_name).transpose()?;
     let offset = number(parameters, "offset")?.unwrap_or(0);
@@ -29,7 +34,9 @@ pub fn list(parameters: &Parameters, engine: &Engine) -> Result<Answer, HttpErro
         Some(limit) => limit,
     };
     let buckets: Vec<Value> = engine.with_schema(|schema| {
-        let all = schema.databases.values().flat_map(|database| {
+        let databases = schema.databases.values();
+        let databases = databases.filter(|database| identity.sees(&database.name));
+        let all = databases.flat_map(|database| {
             let policies = database.policies.iter();
             policies.map(move |policy| (database, policy))
         });

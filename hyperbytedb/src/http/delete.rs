@@ -16,6 +16,7 @@ use super::body::AnswerBody;
 use super::error::HttpError;
 use super::request::Received;
 use super::target::Target;
+use crate::auth::may_write;
 use crate::query::error::QueryError;
 use crate::query::service::QueryService;
 
@@ -42,7 +43,7 @@ struct What {
 /// # Errors
 /// In the order and words of InfluxDB 1.12: bucket, body, times, predicate.
 pub async fn handle<B>(
-    service: QueryService,
+    service: &QueryService,
     request: &mut Received<B>,
     engine: &Engine,
 ) -> Result<Answer, HttpError>
@@ -55,6 +56,7 @@ where
         other => other,
     })?;
     check_target(&target, engine)?;
+    may_write(&request.identity, &target.database)?;
     let body = request.body().await?;
     let what: What = serde_json::from_slice(&body)
         .map_err(|error| HttpError::Delete(format!("cannot parse request body: {error}")))?;

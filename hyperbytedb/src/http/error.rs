@@ -1,13 +1,17 @@
 //! The one table that turns errors into HTTP.
 
 use bytes::Bytes;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Response, StatusCode};
 use storage::StorageError;
 
 use super::Answer;
 use super::body::AnswerBody;
 use super::format::Format;
+use crate::auth::{AuthError, Forbidden};
+use crate::layers::Forged;
 use crate::prometheus::PrometheusError;
 use crate::query::error::QueryError;
 use crate::write::WriteError;
@@ -51,12 +55,23 @@ pub enum HttpError {
     /// The thread of the query ended without an answer.
     #[error("the query failed inside the server; its log tells where")]
     Broken,
+    /// The credentials do not do.
+    #[error("{0}")]
+    Auth(#[from] AuthError),
+    /// They do, but not for this.
+    #[error("{0}")]
+    Forbidden(#[from] Forbidden),
+    /// A mark of peers on a request of somebody else.
+    #[error("{0}")]
+    Forged(#[from] Forged),
     #[error("{0}")]
     Write(#[from] WriteError),
     #[error("{0}")]
     Query(#[from] QueryError),
 }
 
+/// How a client is asked for credentials, as InfluxDB does it.
+const REALM: &str = "Basic realm=\"InfluxDB\"";
 /// Seconds after which a client may try again.
 const RETRY_SECONDS: &str = "1";
 
@@ -75,7 +90,14 @@ impl HttpError {
             | HttpError::Parameter(_)
             | HttpError::Delete(_) => StatusCode::BAD_REQUEST,
             HttpError::Bucket(_) | HttpError::DeleteTarget(_) => StatusCode::NOT_FOUND,
-            HttpError::Flux => StatusCode::FORBIDDEN,
+            HttpError::Auth(AuthError::AdminRequired { .. })
+            | HttpError::Flux
+            | HttpError::Forbidden(_)
+            | HttpError::Forged(_)
+            | HttpError::Query(QueryError::Forbidden(_))
+            | HttpError::Write(WriteError::Forbidden(_)) => StatusCode::FORBIDDEN,
+            HttpError::Auth(AuthError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
+            HttpError::Auth(_) => StatusCode::UNAUTHORIZED,
             HttpError::Prometheus(error) => match error {
                 PrometheusError::Query(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 _ => StatusCode::BAD_REQUEST,
@@ -112,6 +134,9 @@ impl HttpError {
         if let Ok(value) = HeaderValue::from_bytes(header_text(&text).as_bytes()) {
             headers.insert("x-influxdb-error", value);
         }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(REALM));
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
         }
@@ -123,7 +148,8 @@ impl HttpError {
 /// all of it.
 fn header_text(text: &str) -> String {
     let end = text.floor_char_boundary(HEADER_BYTES_MAX);
-    text[..end].replace(|c: char| c.is_control(), " ")
+    let line = text[..end].replace(|c: char| c.is_control(), " ");
+    line.trim_end().to_string()
 }
 
 /// What Go's router says of paths and methods that nobody serves.
@@ -147,6 +173,7 @@ fn write_status(error: &WriteError) -> StatusCode {
         | WriteError::Parse(_)
         | WriteError::Partial { .. } => StatusCode::BAD_REQUEST,
         WriteError::TooManyPoints(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        WriteError::Forbidden(_) => StatusCode::FORBIDDEN,
         WriteError::Interrupted => StatusCode::INTERNAL_SERVER_ERROR,
         WriteError::Storage(error) => match error {
             StorageError::DatabaseNotFound(_) => StatusCode::NOT_FOUND,

@@ -12,6 +12,7 @@ use super::error::HttpError;
 use super::ping::no_content;
 use super::request::Received;
 use super::target::Target;
+use crate::auth::{may_read, may_write};
 use crate::prometheus::{ReadRequest, WriteRequest, answer, batch_of, decode, encode};
 use crate::query::error::QueryError;
 use crate::query::service::QueryService;
@@ -23,7 +24,7 @@ use crate::write::{WriteError, WriteService};
 /// # Errors
 /// When the database is missing or the body cannot be read.
 pub async fn write<B>(
-    service: WriteService,
+    service: &WriteService,
     request: &mut Received<B>,
     engine: &Engine,
 ) -> Result<Answer, HttpError>
@@ -33,6 +34,7 @@ where
 {
     let target = Target::of_database(&request.parameters)?;
     target.check_database(engine).map_err(WriteError::Storage)?;
+    may_write(&request.identity, &target.database)?;
     let body = request.body().await?;
     let (batch, dropped) = batch_of(decode::<WriteRequest>(&body)?);
     if dropped > 0 {
@@ -47,7 +49,7 @@ where
 /// # Errors
 /// When the database is missing, the body cannot be read, or a query fails.
 pub async fn read_samples<B>(
-    service: QueryService,
+    service: &QueryService,
     request: &mut Received<B>,
 ) -> Result<Answer, HttpError>
 where
@@ -55,6 +57,7 @@ where
     B::Error: std::fmt::Display,
 {
     let target = Target::of_database(&request.parameters)?;
+    may_read(&request.identity, &target.database)?;
     let request: ReadRequest = decode(&request.body().await?)?;
     let packed = service
         .blocking(move |service| {

@@ -14,6 +14,7 @@ use super::format::Format;
 use super::params::bound_params;
 use super::ping::no_content;
 use super::request::Received;
+use crate::layers::Authorize;
 use crate::query::encode::{Epoch, Options};
 use crate::query::service::{Piece, QueryRequest, QueryService};
 
@@ -26,7 +27,7 @@ const CHUNK_ROWS: usize = 10_000;
 /// When parameters are missing or wrong, or the text cannot be parsed; errors of single
 /// statements are part of the answer.
 pub async fn handle<B>(
-    mut service: QueryService,
+    mut service: Authorize<QueryService>,
     request: &mut Received<B>,
 ) -> Result<Answer, HttpError>
 where
@@ -65,6 +66,7 @@ where
     let encoder = Format::of(&request.headers, pretty).encoder(options);
     let content_type = encoder.content_type();
     let request = QueryRequest {
+        identity: request.identity.clone(),
         query,
         database: parameters.get("db").unwrap_or_default().to_string(),
         policy: parameters.get("rp").map(str::to_string),

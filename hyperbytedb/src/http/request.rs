@@ -1,19 +1,24 @@
 //! What a request brings: parameters, those of the URL and of a form body, and the body.
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use hyper::body::Body;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use hyper::{Method, Request};
 
 use super::body::{inflate, read};
 use super::error::HttpError;
+use crate::auth::Identity;
+use crate::layers::{Replicated, drain};
 
 /// A request whose head was read and whose body may be, once.
 pub struct Received<B> {
     pub method: Method,
     pub headers: HeaderMap,
     pub parameters: Parameters,
+    /// Whoever sent it.
+    pub identity: Identity,
+    /// A believed peer has accepted what it brings.
+    pub replicated: bool,
     body: B,
     body_bytes_max: usize,
 }
@@ -29,6 +34,8 @@ where
         let (head, body) = request.into_parts();
         Self {
             parameters: Parameters::of_url(head.uri.query()),
+            identity: head.extensions.get().cloned().unwrap_or_default(),
+            replicated: head.extensions.get::<Replicated>().is_some(),
             method: head.method,
             headers: head.headers,
             body,
@@ -49,20 +56,9 @@ where
         read(&mut self.body, self.body_bytes_max).await
     }
 
-    /// Takes in what is left of the body and forgets it. Many clients send all of a
-    /// request before they look at the answer, and would see a broken connection instead.
+    /// Takes in what is left of the body and forgets it.
     pub async fn discard(&mut self) {
-        // Whoever waits for leave to send the body reads the answer first.
-        if self.headers.contains_key(EXPECT) {
-            return;
-        }
-        let mut bytes = 0;
-        while bytes <= self.body_bytes_max {
-            match self.body.frame().await {
-                Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, Bytes::len),
-                Some(Err(_)) | None => return,
-            }
-        }
+        drain(&self.headers, &mut self.body).await;
     }
 
     /// The body without gzip, where the client says that there is some.

@@ -18,6 +18,7 @@ use super::error::HttpError;
 use super::format::Format;
 use super::request::Received;
 use super::{buckets, cors, delete, ping, prometheus, query, write};
+use crate::layers::Authorize;
 use crate::monitor::{Diagnostics, Statistics, vars};
 use crate::query::service::QueryService;
 use crate::write::WriteService;
@@ -25,8 +26,8 @@ use crate::write::WriteService;
 /// What stands behind the routes.
 #[derive(Clone)]
 pub struct Routes {
-    pub write: WriteService,
-    pub query: QueryService,
+    pub write: Authorize<WriteService>,
+    pub query: Authorize<QueryService>,
     pub engine: Arc<Engine>,
     pub statistics: Arc<Statistics>,
     pub diagnostics: Arc<Diagnostics>,
@@ -105,19 +106,19 @@ impl Routes {
                 write::handle_v2(self.write, request, engine).await
             }
             "/api/v2/query" => Err(HttpError::Flux),
-            "/api/v2/delete" => delete::handle(self.query, request, engine).await,
-            "/api/v2/buckets" => buckets::list(&request.parameters, engine),
+            "/api/v2/delete" => delete::handle(self.query.unguarded(), request, engine).await,
+            "/api/v2/buckets" => buckets::list(&request.parameters, &request.identity, engine),
             "/query" => {
                 statistics.query_requests.add(1);
                 query::handle(self.query, request).await
             }
             "/api/v1/prom/write" => {
                 statistics.prometheus_writes.add(1);
-                prometheus::write(self.write, request, engine).await
+                prometheus::write(self.write.unguarded(), request, engine).await
             }
             "/api/v1/prom/read" => {
                 statistics.prometheus_reads.add(1);
-                prometheus::read_samples(self.query, request).await
+                prometheus::read_samples(self.query.unguarded(), request).await
             }
             "/debug/vars" => {
                 let vars = vars(statistics, engine, &self.diagnostics);

@@ -11,6 +11,7 @@ use super::error::HttpError;
 use super::ping::no_content;
 use super::request::Received;
 use super::target::Target;
+use crate::layers::Authorize;
 use crate::write::{Consistency, WriteError, WriteRequest, WriteService};
 
 /// Stores the points of a request of InfluxDB 1.x.
@@ -18,7 +19,7 @@ use crate::write::{Consistency, WriteError, WriteRequest, WriteService};
 /// # Errors
 /// In the order in which InfluxDB checks: database, then parameters, then the body.
 pub async fn handle<B>(
-    service: WriteService,
+    service: Authorize<WriteService>,
     request: &mut Received<B>,
     engine: &Engine,
 ) -> Result<Answer, HttpError>
@@ -38,7 +39,7 @@ where
 /// # Errors
 /// In the order in which InfluxDB 1.8 checks: precision, bucket, database, the rest.
 pub async fn handle_v2<B>(
-    service: WriteService,
+    service: Authorize<WriteService>,
     request: &mut Received<B>,
     engine: &Engine,
 ) -> Result<Answer, HttpError>
@@ -54,7 +55,7 @@ where
 }
 
 async fn store<B>(
-    mut service: WriteService,
+    mut service: Authorize<WriteService>,
     request: &mut Received<B>,
     target: Target,
     precision: Precision,
@@ -68,6 +69,8 @@ where
     let service = service.ready().await?;
     service
         .call(WriteRequest {
+            identity: request.identity.clone(),
+            replicated: request.replicated,
             database: target.database,
             policy: target.policy,
             precision,

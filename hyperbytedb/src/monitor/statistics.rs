@@ -34,6 +34,8 @@ impl Counter {
 pub struct Statistics {
     pub requests: Counter,
     pub requests_active: Counter,
+    /// Requests whose credentials did not do.
+    pub authentication_failures: Counter,
     pub query_requests: Counter,
     pub write_requests: Counter,
     pub write_bytes: Counter,
@@ -179,7 +181,7 @@ pub fn collect(statistics: &Statistics, engine: &Engine) -> Vec<Group> {
 
 fn http(s: &Statistics) -> Vec<(&'static str, u64)> {
     vec![
-        ("authFail", 0),
+        ("authFail", s.authentication_failures.get()),
         ("clientError", s.client_errors.get()),
         ("pingReq", s.ping_requests.get()),
         ("pointsWrittenDropped", s.points_dropped.get()),

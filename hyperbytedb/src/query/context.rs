@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::error::QueryError;
 use super::work::Work;
+use crate::auth::Identity;
 
 /// Limits and circumstances of one running statement.
 #[derive(Debug, Clone)]
 pub struct QueryContext {
+    /// Whose statement it is.
+    pub identity: Identity,
     /// `db` of the request; statements may name others.
     pub database: String,
     /// `rp` of the request.

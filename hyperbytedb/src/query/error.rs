@@ -1,5 +1,7 @@
 //! What can go wrong with a query, in the words InfluxDB uses for it.
 
+use crate::auth::Forbidden;
+
 /// The error of one statement; its text is what the client sees in the result.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum QueryError {
@@ -9,6 +11,9 @@ pub enum QueryError {
     DatabaseNotFound(String),
     #[error("retention policy not found: {0}")]
     PolicyNotFound(String),
+    /// Whoever asks may not have this; nothing was executed.
+    #[error("{0}")]
+    Forbidden(#[from] Forbidden),
     /// The statement cannot be executed as written.
     #[error("{0}")]
     Invalid(String),

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::output::SeriesChunk;
 use super::value::Value;
+use crate::auth::Identity;
 use crate::schema::{Rows, count, text};
 
 /// All running requests of a process.
@@ -81,11 +82,14 @@ impl RunningQueries {
         true
     }
 
-    /// `SHOW QUERIES`.
-    pub fn show(&self) -> Vec<SeriesChunk> {
+    /// `SHOW QUERIES`: those on databases that `identity` may read.
+    pub fn show(&self, identity: &Identity) -> Vec<SeriesChunk> {
         const COLUMNS: [&str; 5] = ["qid", "query", "database", "duration", "status"];
         let mut rows = Rows::new("", &COLUMNS);
         for (id, running) in &self.0.lock().running {
+            if !identity.reads(&running.database) {
+                continue;
+            }
             let statements = running.query.statements.iter();
             let statements: Vec<String> = statements.map(ToString::to_string).collect();
             rows.push(vec![
@@ -133,18 +137,26 @@ mod tests {
         let flag = Arc::new(AtomicBool::new(false));
         let first = register(&queries, &flag);
         let second = register(&queries, &Arc::default());
-        assert_eq!(queries.show()[0].rows(), 2);
-        let listed = queries.show()[0].values[1].text(0).map(str::to_string);
+        assert_eq!(queries.show(&Identity::Server)[0].rows(), 2);
+        let listed = queries.show(&Identity::Server)[0].values[1]
+            .text(0)
+            .map(str::to_string);
         assert_eq!(listed.as_deref(), Some("SHOW QUERIES;\nSELECT v FROM m"));
         assert!(queries.kill(first.id));
         assert!(flag.load(Ordering::Relaxed));
-        assert_eq!(queries.show()[0].values[4].text(0), Some("killed"));
-        assert_eq!(queries.show()[0].values[4].text(1), Some("running"));
+        assert_eq!(
+            queries.show(&Identity::Server)[0].values[4].text(0),
+            Some("killed")
+        );
+        assert_eq!(
+            queries.show(&Identity::Server)[0].values[4].text(1),
+            Some("running")
+        );
         let id = first.id;
         drop(first);
         assert!(!queries.kill(id));
         drop(second);
-        assert_eq!(queries.show()[0].rows(), 0);
+        assert_eq!(queries.show(&Identity::Server)[0].rows(), 0);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tower::Service;
 
+use crate::auth::{Forbidden, Identity, authorize};
+use crate::layers::Guarded;
 use crate::monitor::{Diagnostics, Statistics, collect};
 use crate::query::catalog::Catalog;
 use crate::query::context::QueryContext;
@@ -45,6 +47,7 @@ pub struct QueryLimits {
 
 /// A parsed request.
 pub struct QueryRequest {
+    pub identity: Identity,
     pub query: Query,
     pub database: String,
     pub policy: Option<String>,
@@ -53,6 +56,14 @@ pub struct QueryRequest {
     pub chunked: bool,
     /// It came by GET, where InfluxDB frowns on changes.
     pub read_only: bool,
+}
+
+impl Guarded for QueryRequest {
+    type Refusal = Forbidden;
+
+    fn check(&self) -> Result<(), Forbidden> {
+        authorize(&self.identity, &self.query, &self.database)
+    }
 }
 
 /// A part of the encoded answer.
@@ -201,6 +212,7 @@ impl QueryService {
         cancelled: Arc<AtomicBool>,
     ) -> QueryContext {
         QueryContext {
+            identity: Identity::Server,
             database,
             policy,
             now_ns: self.engine.now_ns(),
@@ -230,6 +242,7 @@ impl Service<QueryRequest> for QueryService {
             .running
             .register(query.clone(), &request.database, cancelled.clone());
         let request = Request {
+            identity: request.identity,
             query,
             database: request.database,
             policy: request.policy,
@@ -281,6 +294,7 @@ impl Out {
 
 /// A request that is listed as running.
 struct Request {
+    identity: Identity,
     query: Arc<Query>,
     database: String,
     policy: Option<String>,
@@ -324,7 +338,10 @@ impl Run<'_> {
     fn context(&self) -> QueryContext {
         let (database, policy) = (self.request.database.clone(), self.request.policy.clone());
         let cancelled = self.out.cancelled.clone();
-        self.service.context(database, policy, cancelled)
+        QueryContext {
+            identity: self.request.identity.clone(),
+            ..self.service.context(database, policy, cancelled)
+        }
     }
 
     /// Executes one statement; false when it failed before its first row, after which
@@ -358,7 +375,7 @@ impl Run<'_> {
             self.end(None);
             return Ok(());
         }
-        if let Some(tables) = service.show(statement)? {
+        if let Some(tables) = service.show(statement, &context.identity)? {
             self.answer(id, StatementOutput::Series(tables), messages, true);
             return Ok(());
         }
@@ -475,9 +492,13 @@ impl QueryService {
     }
 
     /// Answers the statements about the server; `None` for others.
-    fn show(&self, statement: &Statement) -> Result<Option<Vec<SeriesChunk>>, QueryError> {
+    fn show(
+        &self,
+        statement: &Statement,
+        identity: &Identity,
+    ) -> Result<Option<Vec<SeriesChunk>>, QueryError> {
         Ok(Some(match statement {
-            Statement::ShowQueries => self.running.show(),
+            Statement::ShowQueries => self.running.show(identity),
             Statement::ShowDiagnostics { module } => self.diagnostics.show(module.as_deref()),
             Statement::ShowStats { module } => {
                 let groups = collect(&self.statistics, &self.engine);
@@ -487,7 +508,7 @@ impl QueryService {
                     .filter(|group| module.is_none_or(|module| group.name == module));
                 wanted.map(|group| group.chunk()).collect()
             }
-            other => return schema::show(other, &self.engine, &self.shards),
+            other => return schema::show(other, &self.engine, &self.shards, identity),
         }))
     }
 }

@@ -193,9 +193,14 @@ impl Show<'_> {
     }
 
     fn databases(&self) -> Vec<SeriesChunk> {
-        let names = self.catalog.databases();
-        let column = strings(names.iter().map(String::as_str));
-        vec![chunk("databases", &["name"], vec![column])]
+        let mut names = self.catalog.databases();
+        names.retain(|name| self.context.identity.sees(name));
+        // Without any there is the heading alone.
+        let columns = match names.is_empty() {
+            true => Vec::new(),
+            false => vec![strings(names.iter().map(String::as_str))],
+        };
+        vec![chunk("databases", &["name"], columns)]
     }
 
     fn policies(&self, on: Option<&str>) -> Result<Vec<SeriesChunk>, QueryError> {

@@ -24,6 +24,7 @@ const SECOND: i64 = 1_000_000_000;
 
 pub(super) fn context() -> QueryContext {
     QueryContext {
+        identity: crate::auth::Identity::Server,
         database: "db".to_owned(),
         policy: None,
         now_ns: 60 * SECOND,

@@ -10,6 +10,7 @@ use storage::{DeleteRequest, Engine, PolicyChange, SeriesPredicate, StorageError
 use super::names::check_name;
 use super::shards::ShardIds;
 use super::{continuous, subscriptions, users};
+use crate::auth::Identity;
 use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
 use crate::query::output::SeriesChunk;
@@ -33,7 +34,9 @@ pub fn apply(
     context: &QueryContext,
 ) -> Result<Applied, QueryError> {
     match statement {
-        Statement::CreateContinuousQuery(create) => continuous::create(create, engine)?,
+        Statement::CreateContinuousQuery(create) => {
+            continuous::create(create, context.identity.name(), engine)?
+        }
         Statement::DropContinuousQuery { name, database } => {
             engine.drop_continuous_query(database, name)?;
         }
@@ -62,9 +65,10 @@ pub fn show(
     statement: &Statement,
     engine: &Engine,
     shards: &ShardIds,
+    identity: &Identity,
 ) -> Result<Option<Vec<SeriesChunk>>, QueryError> {
     Ok(Some(match statement {
-        Statement::ShowContinuousQueries => continuous::show(engine),
+        Statement::ShowContinuousQueries => continuous::show(engine, identity),
         Statement::ShowSubscriptions => subscriptions::show(engine),
         Statement::ShowUsers => users::show(engine),
         Statement::ShowGrants { user } => users::show_grants(user, engine)?,

@@ -1,12 +1,10 @@
-//! Users: their passwords' hashes, privileges, and the statements about them.
+//! The statements about users and their privileges.
 
-use argon2::Argon2;
-use argon2::password_hash::rand_core::OsRng;
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use influxql::ast::{CreateUser, Grant, Privilege as Granted};
 use storage::{Engine, Privilege, StorageError};
 
 use super::rows::{Rows, text};
+use crate::auth;
 use crate::query::error::QueryError;
 use crate::query::output::SeriesChunk;
 use crate::query::value::Value;
@@ -21,7 +19,7 @@ pub fn create(create: &CreateUser, engine: &Engine) -> Result<(), QueryError> {
     }
     let existing = engine.with_schema(|schema| schema.user(&create.name).cloned());
     if let Ok(user) = existing {
-        let same = user.admin == create.admin && verify(&create.password, &user.hash);
+        let same = user.admin == create.admin && auth::verify(&create.password, &user.hash);
         return if same {
             Ok(())
         } else {
@@ -125,36 +123,7 @@ fn stored(privilege: Granted) -> Privilege {
     }
 }
 
-/// An Argon2id hash with a salt of its own.
 fn hash(password: &str) -> Result<String, QueryError> {
-    let salt = SaltString::generate(&mut OsRng);
-    Argon2::default()
-        .hash_password(password.as_bytes(), &salt)
-        .map(|hash| hash.to_string())
+    auth::hash(password)
         .map_err(|error| QueryError::Engine(format!("cannot hash the password: {error}")))
-}
-
-/// Whether a password is the one that was hashed.
-#[must_use]
-pub fn verify(password: &str, hash: &str) -> bool {
-    PasswordHash::new(hash).is_ok_and(|hash| {
-        Argon2::default()
-            .verify_password(password.as_bytes(), &hash)
-            .is_ok()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_password_itself_passes_and_hashes_differ() {
-        let first = hash("secret").unwrap();
-        assert!(first.starts_with("$argon2id$"));
-        assert!(verify("secret", &first));
-        assert!(!verify("Secret", &first));
-        assert!(!verify("secret", "no hash"));
-        assert_ne!(first, hash("secret").unwrap());
-    }
 }

@@ -3,11 +3,15 @@
 use points::line_protocol::InvalidPrecision;
 use storage::StorageError;
 
+use crate::auth::Forbidden;
+
 /// Why a write was refused, wholly or in part.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     #[error("database is required")]
     DatabaseRequired,
+    #[error("{0}")]
+    Forbidden(#[from] Forbidden),
     #[error("{0}")]
     Precision(#[from] InvalidPrecision),
     #[error("invalid consistency level")]

@@ -12,6 +12,8 @@ use storage::{Engine, Origin, WriteReport};
 use tower::Service;
 
 use super::error::WriteError;
+use crate::auth::{Forbidden, Identity, may_write};
+use crate::layers::Guarded;
 use crate::monitor::Statistics;
 
 /// Bodies from this size on are decoded off the threads that serve connections.
@@ -20,10 +22,21 @@ const LARGE_BODY_BYTES: usize = 64 << 10;
 /// A write as it came over HTTP, with its body in plain.
 #[derive(Debug, Clone)]
 pub struct WriteRequest {
+    pub identity: Identity,
+    /// A believed peer has accepted it already: it is not sent on.
+    pub replicated: bool,
     pub database: String,
     pub policy: Option<String>,
     pub precision: Precision,
     pub body: Bytes,
+}
+
+impl Guarded for WriteRequest {
+    type Refusal = Forbidden;
+
+    fn check(&self) -> Result<(), Forbidden> {
+        may_write(&self.identity, &self.database)
+    }
 }
 
 /// InfluxDB's consistency levels: checked, and without a meaning on one node.
@@ -81,8 +94,11 @@ impl WriteService {
         batch: Batch,
     ) -> Result<(), WriteError> {
         let service = self.clone();
-        let stored =
-            tokio::spawn(async move { service.engine_write(database, policy, batch).await });
+        let stored = tokio::spawn(async move {
+            service
+                .engine_write(database, policy, batch, Origin::Local)
+                .await
+        });
         let stored = stored.await.unwrap_or(Err(WriteError::Interrupted))?;
         dropped_by(&stored)
     }
@@ -92,6 +108,7 @@ impl WriteService {
         database: String,
         policy: Option<String>,
         batch: Batch,
+        origin: Origin,
     ) -> Result<WriteReport, WriteError> {
         let stored = self
             .engine
@@ -99,7 +116,7 @@ impl WriteService {
                 database,
                 policy,
                 batch,
-                origin: Origin::Local,
+                origin,
             })
             .await;
         match stored {
@@ -136,8 +153,12 @@ impl WriteService {
             };
         }
         let batch = std::mem::take(&mut decoded.batch);
+        let origin = match request.replicated {
+            true => Origin::Forwarded,
+            false => Origin::Local,
+        };
         let stored = self
-            .engine_write(request.database, request.policy, batch)
+            .engine_write(request.database, request.policy, batch, origin)
             .await?;
         report(&decoded, Some(&stored))
     }

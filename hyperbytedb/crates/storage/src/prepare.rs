@@ -37,6 +37,9 @@ pub enum Origin {
     Local,
     /// Another node that has accepted it: nothing is refused any more.
     Replicated { node: u64, version: Version },
+    /// A node that does not say which version it gave: stored as if replicated, and
+    /// stamped here.
+    Forwarded,
 }
 
 /// The type of a column of values.

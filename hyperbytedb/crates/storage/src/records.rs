@@ -19,6 +19,9 @@ pub struct ContinuousQuery {
     pub name: String,
     /// The whole `CREATE CONTINUOUS QUERY …`, names completed.
     pub text: String,
+    /// The user with whose rights it runs; nobody's when authentication was off.
+    #[serde(default)]
+    pub owner: Option<String>,
 }
 
 /// Where the points of a policy are to be sent, too.

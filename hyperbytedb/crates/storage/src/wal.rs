@@ -31,6 +31,7 @@ pub fn encode_entry(database: &str, policy: &str, origin: Origin, batch: &Batch)
     let (flags, node) = match origin {
         Origin::Local => (0, 0),
         Origin::Replicated { node, .. } => (FLAG_REPLICATED, node),
+        Origin::Forwarded => (FLAG_REPLICATED, 0),
     };
     out.push(flags);
     out.extend_from_slice(&node.to_le_bytes());

@@ -94,7 +94,7 @@ fn commit_group(shared: &Shared, group: Vec<Commit>) {
     let mut versions = Vec::with_capacity(group.len());
     for commit in &mut group {
         let version = match commit.origin {
-            Origin::Local => shared.clock.next(),
+            Origin::Local | Origin::Forwarded => shared.clock.next(),
             Origin::Replicated { version, .. } => {
                 shared.clock.observe(version);
                 version
