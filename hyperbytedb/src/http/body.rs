@@ -12,7 +12,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use super::error::HttpError;
-use crate::query::service::Piece;
+use crate::query::out::Piece;
 
 /// The body of an answer.
 #[derive(Debug)]

@@ -16,7 +16,8 @@ use super::ping::no_content;
 use super::request::Received;
 use crate::layers::Authorize;
 use crate::query::encode::{Epoch, Options};
-use crate::query::service::{Piece, QueryRequest, QueryService};
+use crate::query::out::Piece;
+use crate::query::service::{QueryRequest, QueryService};
 
 /// Rows of a document with `chunked=true`, when the client does not say.
 const CHUNK_ROWS: usize = 10_000;

@@ -4,11 +4,10 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use influxql::ast::{DeleteSeries, Query, SelectStatement, Statement};
 use storage::Engine;
 use tokio::runtime::Handle;
@@ -24,16 +23,12 @@ use crate::query::encode::{Encode, Message};
 use crate::query::error::QueryError;
 use crate::query::execute::{execute_select, execute_statement};
 use crate::query::into;
+use crate::query::out::{Out, PIECE_BYTES, PIECES_AHEAD, Piece};
 use crate::query::output::{SelectOutput, SeriesChunk, StatementOutput};
 use crate::query::running::{Registered, RunningQueries};
 use crate::query::scan::Reader;
 use crate::schema::shards::ShardIds;
 use crate::schema::{self, Applied, complete_names};
-
-/// Bytes that are collected before they are handed on.
-const PIECE_BYTES: usize = 64 << 10;
-/// Pieces that may wait for a slow client.
-const PIECES_AHEAD: usize = 4;
 
 /// What one statement may take.
 #[derive(Debug, Clone, Copy)]
@@ -64,13 +59,6 @@ impl Guarded for QueryRequest {
     fn check(&self) -> Result<(), Forbidden> {
         authorize(&self.identity, &self.query, &self.database)
     }
-}
-
-/// A part of the encoded answer.
-#[derive(Debug)]
-pub enum Piece {
-    Part(Bytes),
-    Last(Bytes),
 }
 
 /// Executes queries.
@@ -257,11 +245,7 @@ impl Service<QueryRequest> for QueryService {
             tokio::task::spawn_blocking(move || {
                 Run {
                     service: &service,
-                    out: Out {
-                        buffer: Vec::with_capacity(4096),
-                        pieces,
-                        cancelled,
-                    },
+                    out: Out::new(pieces, cancelled, service.limits.timeout),
                     request,
                 }
                 .run();
@@ -269,26 +253,6 @@ impl Service<QueryRequest> for QueryService {
             });
             Ok(answer)
         })
-    }
-}
-
-/// Where encoded bytes go.
-struct Out {
-    buffer: Vec<u8>,
-    pieces: mpsc::Sender<Piece>,
-    cancelled: Arc<AtomicBool>,
-}
-
-impl Out {
-    fn send_if(&mut self, full: bool) {
-        if full && !self.buffer.is_empty() {
-            let piece = Bytes::from(std::mem::take(&mut self.buffer));
-            self.buffer = Vec::with_capacity(PIECE_BYTES + 4096);
-            if self.pieces.blocking_send(Piece::Part(piece)).is_err() {
-                // The client has gone: nothing more needs to be computed.
-                self.cancelled.store(true, Ordering::Relaxed);
-            }
-        }
     }
 }
 
@@ -330,9 +294,7 @@ impl Run<'_> {
         statistics.query_duration.add(nanos);
         statistics.queries_finished.add(1);
         self.request.encoder.finish(&mut self.out.buffer);
-        let last = Piece::Last(Bytes::from(std::mem::take(&mut self.out.buffer)));
-        // A client that has gone gets no answer.
-        let _gone = self.out.pieces.blocking_send(last);
+        self.out.finish();
     }
 
     fn context(&self) -> QueryContext {

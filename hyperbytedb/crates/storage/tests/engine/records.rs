@@ -9,6 +9,7 @@ fn query(name: &str, text: &str) -> ContinuousQuery {
     ContinuousQuery {
         name: name.into(),
         text: text.into(),
+        owner: None,
     }
 }
 
