@@ -1,6 +1,8 @@
 //! Authentication and authorization of the real binary: who may do what over which route.
 
-use process_tests::{Client, Node, Reply, Sandbox};
+use std::time::Duration;
+
+use process_tests::{Client, Node, Reply, Sandbox, wait};
 use serde_json::Value;
 
 /// The rights of each user of the matrix, as statements that give them.
@@ -352,6 +354,45 @@ fn lists_show_what_their_reader_may_see() {
         buckets.contains("db/autogen") && !buckets.contains("other"),
         "{buckets}"
     );
+}
+
+#[test]
+fn a_continuous_query_gets_no_further_than_its_owner() {
+    let sandbox = sandbox();
+    let node = sandbox.start();
+    populate(&node);
+    let client = node.client();
+    let create = |user: &str, into: &str| {
+        let text = format!(
+            "CREATE CONTINUOUS QUERY of_{user} ON db BEGIN SELECT count(v) INTO {into} FROM m GROUP BY time(1s) END"
+        );
+        assert_eq!(run_as(client, &basic(user), "db", &text).status, 200);
+    };
+    create("reader", "forbidden");
+    create("both", "allowed");
+    // Points of the present, until a second with some has ended.
+    wait::until(
+        "the query that may has run",
+        Duration::from_secs(30),
+        || {
+            let headers = [("Authorization", basic("both"))];
+            let headers: Vec<(&str, &str)> =
+                headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
+            let written = client.send("POST", "/write?db=db", &headers, "m v=1");
+            assert_eq!(written.expect("an answer").status, 204);
+            let seen = run_as(client, &basic("both"), "db", "SHOW MEASUREMENTS").text();
+            seen.contains("allowed").then_some(())
+        },
+    );
+    wait::until("the log names the other", Duration::from_secs(30), || {
+        let log = sandbox.log();
+        let refused = log
+            .lines()
+            .find(|line| line.contains("continuous query failed"))?;
+        (refused.contains("of_reader") && refused.contains("requires WRITE on db")).then_some(())
+    });
+    let seen = run_as(client, &basic("both"), "db", "SHOW MEASUREMENTS").text();
+    assert!(!seen.contains("forbidden"), "{seen}");
 }
 
 #[test]
