@@ -1,6 +1,7 @@
 //! Where everything is put together: config in, a running node out.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,7 +80,9 @@ impl App {
             false => None,
         };
         let engine = Arc::new(Engine::open(config.engine())?);
-        let pool = Arc::new(Pool::open(config.chdb.pool_size)?);
+        // Inside of a directory that the engine holds locked: no other process comes there.
+        let scratch = Path::new(&config.storage.meta_dir).join("chdb");
+        let pool = Arc::new(Pool::open(config.chdb.pool_size, &scratch)?);
         let statistics = Arc::new(Statistics::default());
         let write = WriteService::new(
             engine.clone(),

@@ -1,5 +1,7 @@
 //! A fixed number of connections that answer queries.
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -46,22 +48,25 @@ impl Iterator for Batches {
 }
 
 impl Pool {
-    /// Starts the engine with that many connections.
+    /// Starts the engine with that many connections. What it spills to disk lies below
+    /// `scratch`, a directory of this process alone that is emptied first: an engine
+    /// without one leaves a directory among the system's temporary ones when it is killed.
     ///
     /// # Errors
-    /// When the engine does not start.
-    pub fn open(connections: usize) -> Result<Self, ChdbError> {
+    /// When the directory cannot be made or the engine does not start.
+    pub fn open(connections: usize, scratch: &Path) -> Result<Self, ChdbError> {
         // The process has its own handlers.
         chdb_rust::runtime::signal_handlers(false);
+        let path = prepare(scratch)?;
         let (jobs, queue) = sync_channel::<Job>(0);
         let queue = Arc::new(Mutex::new(queue));
         let mut workers = Vec::with_capacity(connections);
         for number in 0..connections.max(1) {
             let (ready, started) = sync_channel(1);
-            let queue = queue.clone();
+            let (queue, path) = (queue.clone(), path.clone());
             let worker = std::thread::Builder::new()
                 .name(format!("chdb-{number}"))
-                .spawn(move || run(&ready, &queue))
+                .spawn(move || run(&path, &ready, &queue))
                 .map_err(|error| ChdbError::Start(error.to_string()))?;
             started
                 .recv()
@@ -85,6 +90,20 @@ impl Pool {
             .map_err(|_| ChdbError::Stopped)?;
         Ok(Batches { receiver })
     }
+}
+
+/// Empties the directory, and gives its absolute path: the engine has a current directory
+/// of its own mind.
+fn prepare(scratch: &Path) -> Result<String, ChdbError> {
+    let fail = |error: std::io::Error| ChdbError::Start(format!("{}: {error}", scratch.display()));
+    match std::fs::remove_dir_all(scratch) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(fail(error)),
+        _ => {}
+    }
+    std::fs::create_dir_all(scratch).map_err(fail)?;
+    let path = scratch.canonicalize().map_err(fail)?;
+    let text = path.to_str().map(str::to_string);
+    text.ok_or_else(|| ChdbError::Start(format!("{} is not UTF-8", path.display())))
 }
 
 impl Drop for Pool {

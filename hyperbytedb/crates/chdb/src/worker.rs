@@ -18,8 +18,12 @@ pub(crate) struct Job {
 
 /// Opens the connection, reports how that went, then answers jobs until there are no
 /// more senders.
-pub(crate) fn run(ready: &SyncSender<Result<(), ChdbError>>, jobs: &Arc<Mutex<Receiver<Job>>>) {
-    let mut connection = match Connection::open_in_memory() {
+pub(crate) fn run(
+    path: &str,
+    ready: &SyncSender<Result<(), ChdbError>>,
+    jobs: &Arc<Mutex<Receiver<Job>>>,
+) {
+    let mut connection = match Connection::open(&[&format!("--path={path}")]) {
         Ok(connection) => {
             let _waited_for = ready.send(Ok(()));
             connection

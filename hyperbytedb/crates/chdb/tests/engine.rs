@@ -25,13 +25,16 @@ fn first(batches: &[RecordBatch]) -> i64 {
 // One test, because there is one engine in a process.
 #[test]
 fn the_engine_answers_and_stops_at_its_limits() {
-    let pool = Pool::open(2).unwrap();
+    let scratch = std::env::temp_dir().join(format!("chdb-test-{}", std::process::id()));
+    let pool = Pool::open(2, &scratch).unwrap();
     assert_eq!(first(&run(&pool, "SELECT toInt64(7)", false).unwrap()), 7);
     limits(&pool);
     arrow_tables(&pool);
     errors(&pool);
     a_reader_that_leaves_stops_its_query(&pool);
     assert_eq!(first(&run(&pool, "SELECT toInt64(8)", true).unwrap()), 8);
+    drop(pool);
+    std::fs::remove_dir_all(scratch).unwrap();
 }
 
 fn limits(pool: &Pool) {
