@@ -24,10 +24,12 @@ use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 use crate::auth::Users;
 use crate::config::Config;
 use crate::continuous;
-use crate::http::{Format, HttpError, HttpGate, HttpService, Routes, UnixSocket};
+use crate::http::{Format, HttpError, HttpGate, HttpService, Routes, UnixSocket, route_of};
 use crate::layers::{
-    AuthenticateLayer, AuthorizeLayer, IdentifyLayer, LoopGuardLayer, PeerCertificate, TraceLayer,
+    AuthenticateLayer, AuthorizeLayer, IdentifyLayer, LoopGuardLayer, MetricsLayer,
+    PeerCertificate, TraceLayer,
 };
+use crate::monitor::metrics::{self, Scrape, Sources};
 use crate::monitor::{Diagnostics, Statistics};
 use crate::query::clickhouse::ClickHouseReader;
 use crate::query::direct::DirectReader;
@@ -58,6 +60,8 @@ pub enum AppError {
     Storage(#[from] StorageError),
     #[error("{0}")]
     Chdb(#[from] ChdbError),
+    #[error("no metrics: {0}")]
+    Metrics(String),
     #[error("cannot listen on {address}: {error}")]
     Listen {
         address: String,
@@ -99,7 +103,7 @@ impl App {
             write,
             users.clone(),
             statistics.clone(),
-        );
+        )?;
         let continuous = continuous::run::run(engine.clone(), query, users, statistics);
         let continuous = tokio::spawn(continuous);
         Ok(Self {
@@ -242,9 +246,9 @@ fn http_service(
     write: WriteService,
     users: Arc<Users>,
     statistics: Arc<Statistics>,
-) -> (HttpService, QueryService) {
+) -> Result<(HttpService, QueryService), AppError> {
     let catalog = Arc::new(EngineCatalog::new(engine.clone()));
-    let wide = ClickHouseReader::new(engine.clone(), pool, config.chdb.max_threads);
+    let wide = ClickHouseReader::new(engine.clone(), pool.clone(), config.chdb.max_threads);
     let executor = config.query.executor();
     let reader = DirectReader::new(engine.clone(), wide, executor, config.chdb.max_threads);
     let reader = Arc::new(reader);
@@ -261,6 +265,7 @@ fn http_service(
         },
     };
     let diagnostics = Arc::new(Diagnostics::default());
+    let statements = Arc::new(config.statements());
     let query = QueryService::new(
         engine.clone(),
         catalog,
@@ -268,18 +273,30 @@ fn http_service(
         limits,
         statistics.clone(),
         diagnostics.clone(),
+        statements.clone(),
     );
     let gate = HttpGate {
         users,
         exposed: config.exposed(),
         statistics: statistics.clone(),
     };
+    let scrape = scrape(config, |node_id| Sources {
+        engine: engine.clone(),
+        pool: pool.clone(),
+        query: query.clone(),
+        statements: statements.clone(),
+        statistics: statistics.clone(),
+        diagnostics: diagnostics.clone(),
+        node_id,
+    })?;
     let routes = Routes {
         write: AuthorizeLayer.layer(write),
         query: AuthorizeLayer.layer(query.clone()),
         engine: engine.clone(),
         statistics,
         diagnostics,
+        statements,
+        scrape,
         body_bytes_max: config.server.max_body_size_bytes,
     };
     let stack = ServiceBuilder::new()
@@ -287,6 +304,7 @@ fn http_service(
         // the version that clients look for and an id to ask about.
         .layer(IdentifyLayer)
         .layer(TraceLayer)
+        .layer(MetricsLayer::new(route_of))
         // Below both, so that what they see and set is not compressed.
         .layer(
             CompressionLayer::new()
@@ -300,5 +318,18 @@ fn http_service(
             |forged| HttpError::from(forged).answer(Format::default()),
         ))
         .service(routes);
-    (HttpService::new(stack), query)
+    Ok((HttpService::new(stack), query))
+}
+
+/// Sets up metrics, when the configuration asks for them.
+fn scrape(
+    config: &Config,
+    sources: impl FnOnce(u64) -> Sources,
+) -> Result<Option<Scrape>, AppError> {
+    if !config.metrics.enabled {
+        return Ok(None);
+    }
+    let handle = metrics::install().map_err(AppError::Metrics)?;
+    tokio::spawn(metrics::upkeep(handle.clone()));
+    Ok(Some(Scrape::new(handle, sources(config.cluster.node_id))))
 }

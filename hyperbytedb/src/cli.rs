@@ -71,8 +71,7 @@ pub fn run() -> ExitCode {
 }
 
 fn serve(config: Config, notes: &[String]) -> ExitCode {
-    if let Err(error) = observability::tracing::init(&config.logging.level, &config.logging.format)
-    {
+    if let Err(error) = observability::tracing::init(&config.tracing()) {
         return fail(&error);
     }
     for note in notes {

@@ -4,6 +4,7 @@
 mod check;
 mod keys;
 mod later;
+mod observe;
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,12 +17,14 @@ use storage::{EngineConfig, FileLayout, Sync};
 use crate::auth::AuthSettings;
 use crate::http::Exposed;
 use crate::layers::Peers;
+use crate::summary::Statements;
 use crate::udp;
 
 pub use keys::{
-    Auth, Cardinality, Chdb, Config, Flush, Logging, Query, S3, Server, Storage, Udp, Wal, Write,
+    Auth, Cardinality, Chdb, Config, Flush, Query, S3, Server, Storage, Udp, Wal, Write,
 };
-pub use later::{Cluster, Compaction, HintedHandoff, RateLimit, StatementSummary};
+pub use later::{Cluster, Compaction, HintedHandoff, RateLimit};
+pub use observe::{Logging, Metrics, StatementSummary};
 
 /// What is wrong with a configuration: one line a mistake, each with its key.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +121,10 @@ impl Config {
     /// Routes that need no credentials though others do.
     #[must_use]
     pub fn exposed(&self) -> Exposed {
-        Exposed::default()
+        Exposed {
+            metrics: !self.metrics.require_auth,
+            statements: !self.statement_summary.require_auth,
+        }
     }
 
     /// By what a peer is known.
@@ -147,6 +153,30 @@ impl Config {
             read_buffer_bytes: keys.read_buffer,
             unsigned: self.write.unsigned_integers,
         })
+    }
+
+    /// How the process logs and traces.
+    #[must_use]
+    pub fn tracing(&self) -> observability::tracing::Settings<'_> {
+        observability::tracing::Settings {
+            level: &self.logging.level,
+            format: &self.logging.format,
+            otlp_endpoint: &self.logging.otlp_endpoint,
+            otlp_sample_ratio: self.logging.otlp_sample_ratio,
+            service: "hyperbytedb",
+            crates: &["hyperbytedb", "storage"],
+        }
+    }
+
+    /// What is noted of statements.
+    #[must_use]
+    pub fn statements(&self) -> Statements {
+        let summary = &self.statement_summary;
+        let slow = self.logging.slow_query_ms;
+        Statements::new(
+            summary.enabled.then_some(summary.max_entries),
+            (slow > 0).then(|| Duration::from_millis(slow)),
+        )
     }
 
     /// The configuration as TOML.

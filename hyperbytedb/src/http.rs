@@ -7,6 +7,7 @@ mod delete;
 mod error;
 mod format;
 mod gate;
+mod operate;
 mod params;
 mod ping;
 mod prometheus;
@@ -22,7 +23,7 @@ pub use body::AnswerBody;
 pub use error::HttpError;
 pub use format::Format;
 pub use gate::{Exposed, HttpGate};
-pub use routes::Routes;
+pub use routes::{Routes, route_of};
 pub use service::HttpService;
 pub use unix::UnixSocket;
 

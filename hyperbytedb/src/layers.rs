@@ -6,6 +6,7 @@ mod authorize;
 mod drain;
 mod identify;
 mod loop_guard;
+mod metrics;
 mod trace;
 
 pub use authenticate::{Authenticate, AuthenticateLayer, Gate};
@@ -15,6 +16,7 @@ pub use identify::{Identify, IdentifyLayer, VERSION};
 pub use loop_guard::{
     CLUSTER_SECRET, Forged, LoopGuard, LoopGuardLayer, Peers, REPLICATED, Replicated,
 };
+pub use metrics::{Metrics, MetricsLayer};
 pub use trace::{Trace, TraceLayer};
 
 /// Among the extensions of requests on a connection that showed a client certificate.

@@ -1,6 +1,8 @@
-//! What the server knows of itself: counters, and how it was built and started.
+//! What the server knows of itself: counters, metrics for Prometheus, and how it was
+//! built and started.
 
 mod diagnostics;
+pub mod metrics;
 mod statistics;
 mod vars;
 

@@ -1,4 +1,6 @@
-//! What both processes share to be observed and stopped: tracing set-up and signals.
+//! What both processes share to be observed and stopped: logs, traces, and signals.
 
+mod otlp;
+mod otlp_export;
 pub mod shutdown;
 pub mod tracing;

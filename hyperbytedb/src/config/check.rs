@@ -7,8 +7,13 @@ use figment::Figment;
 use figment::value::{Dict, Value};
 use points::line_protocol::Precision;
 
+use observability::tracing::{check_endpoint, check_level};
+
 use super::keys::{Config, Udp};
 use super::later::{WITH_EFFECT, WITHOUT_EFFECT};
+
+/// Entries of the statement summary, each of some KiB at most.
+const SUMMARY_ENTRIES_MAX: usize = 100_000;
 
 /// Keeps what was given under known keys with fitting types and reports the rest.
 pub fn known_keys(defaults: &Figment, given: &Figment, mistakes: &mut Vec<String>) -> Dict {
@@ -162,6 +167,28 @@ fn udp(udp: &Udp, check: &mut impl FnMut(bool, String)) {
     }
 }
 
+/// What an operator sees.
+fn observe(config: &Config, check: &mut impl FnMut(bool, String)) {
+    let summary = &config.statement_summary;
+    check(
+        !summary.enabled || (1..=SUMMARY_ENTRIES_MAX).contains(&summary.max_entries),
+        format!("statement_summary.max_entries: must be 1 to {SUMMARY_ENTRIES_MAX}"),
+    );
+    let logging = &config.logging;
+    if let Err(error) = check_level(&logging.level) {
+        check(false, format!("logging.level: {error}"));
+    }
+    if !logging.otlp_endpoint.is_empty()
+        && let Err(error) = check_endpoint(&logging.otlp_endpoint)
+    {
+        check(false, format!("logging.otlp_endpoint: {error}"));
+    }
+    check(
+        (0.0..=1.0).contains(&logging.otlp_sample_ratio),
+        "logging.otlp_sample_ratio: must be 0 to 1".into(),
+    );
+}
+
 /// Reports values that make no sense, or that this version cannot do.
 pub fn values(config: &Config, mistakes: &mut Vec<String>) {
     let mut check = |good: bool, message: String| {
@@ -267,6 +294,7 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
         (1..1024).contains(&config.cluster.node_id),
         "cluster.node_id: must be 1 to 1023".into(),
     );
+    observe(config, &mut check);
     check(
         one_of(&config.logging.format, &["text", "json"]),
         format!(

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::later::{Cluster, Compaction, HintedHandoff, RateLimit, StatementSummary};
+use super::later::{Cluster, Compaction, HintedHandoff, RateLimit};
+use super::observe::{Logging, Metrics, StatementSummary};
 use crate::query::direct::Executor;
 
 /// The whole configuration.
@@ -23,6 +24,7 @@ pub struct Config {
     pub statement_summary: StatementSummary,
     pub hinted_handoff: HintedHandoff,
     pub rate_limit: RateLimit,
+    pub metrics: Metrics,
     pub logging: Logging,
 }
 
@@ -182,15 +184,6 @@ pub struct Auth {
     pub jwt_secret: String,
 }
 
-/// `[logging]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Logging {
-    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,storage=debug`.
-    pub level: String,
-    /// `text` or `json`.
-    pub format: String,
-}
-
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -287,15 +280,6 @@ impl Default for Cardinality {
         Self {
             max_measurements_per_database: 10_000,
             max_tag_values_per_measurement: 100_000,
-        }
-    }
-}
-
-impl Default for Logging {
-    fn default() -> Self {
-        Self {
-            level: "info".into(),
-            format: "text".into(),
         }
     }
 }

@@ -15,7 +15,6 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "chdb.session_data_path",
     "cardinality.max_tag_values_per_measurement",
     "cluster.",
-    "statement_summary.",
     "hinted_handoff.",
     "rate_limit.",
     "storage.s3.",
@@ -40,22 +39,6 @@ impl Default for Compaction {
             interval_secs: 300,
             min_files_to_compact: 4,
             target_file_size_mb: 256,
-        }
-    }
-}
-
-/// `[statement_summary]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StatementSummary {
-    pub enabled: bool,
-    pub max_entries: usize,
-}
-
-impl Default for StatementSummary {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            max_entries: 1000,
         }
     }
 }

@@ -8,6 +8,7 @@ use influxql::ast::{BinaryOp, CreateContinuousQuery, Expr, Query, SelectStatemen
 use influxql::{parse_statement, split_condition};
 use storage::{ContinuousQuery, Engine};
 use tokio::runtime::Handle;
+use tracing::Instrument;
 
 use super::schedule::Schedule;
 use crate::auth::{Users, authorize};
@@ -97,7 +98,8 @@ impl Runner {
         restrict(&mut select, range, now)?;
         let (database, runtime) = (id.0.clone(), Handle::current());
         let run = move |service: &QueryService| service.write_select(&select, &database, &runtime);
-        self.service.blocking(run).await?;
+        let span = tracing::debug_span!("continuous_query", database = id.0, name = id.1);
+        self.service.blocking(run).instrument(span).await?;
         Ok(true)
     }
 }

@@ -18,6 +18,7 @@ use crate::layers::Authorize;
 use crate::query::encode::{Epoch, Options};
 use crate::query::out::Piece;
 use crate::query::service::{QueryRequest, QueryService};
+use crate::summary::Statements;
 
 /// Rows of a document with `chunked=true`, when the client does not say.
 const CHUNK_ROWS: usize = 10_000;
@@ -30,6 +31,7 @@ const CHUNK_ROWS: usize = 10_000;
 pub async fn handle<B>(
     mut service: Authorize<QueryService>,
     request: &mut Received<B>,
+    statements: &Statements,
 ) -> Result<Answer, HttpError>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -51,6 +53,7 @@ where
         None => Params::new(),
     };
     let query = parse_query_with_params(text, &params)
+        .inspect_err(|error| statements.not_parsed(error))
         .map_err(|error| HttpError::Parse(error.to_string()))?;
     let chunked = parameters.get("chunked") == Some("true");
     let chunk_rows = chunked.then(|| {

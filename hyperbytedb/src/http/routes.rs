@@ -17,10 +17,12 @@ use super::Answer;
 use super::error::HttpError;
 use super::format::Format;
 use super::request::Received;
-use super::{buckets, cors, delete, ping, prometheus, query, write};
+use super::{buckets, cors, delete, operate, ping, prometheus, query, write};
 use crate::layers::Authorize;
+use crate::monitor::metrics::Scrape;
 use crate::monitor::{Diagnostics, Statistics, vars};
 use crate::query::service::QueryService;
+use crate::summary::Statements;
 use crate::write::WriteService;
 
 /// What stands behind the routes.
@@ -31,23 +33,43 @@ pub struct Routes {
     pub engine: Arc<Engine>,
     pub statistics: Arc<Statistics>,
     pub diagnostics: Arc<Diagnostics>,
+    pub statements: Arc<Statements>,
+    /// `None` when there are no metrics.
+    pub scrape: Option<Scrape>,
     pub body_bytes_max: usize,
 }
 
-/// The methods of a path as the header `Allow` has them; nothing for unknown paths.
+/// All paths, with their methods as the header `Allow` has them.
+const PATHS: &[(&str, &str)] = &[
+    ("/write", "POST, OPTIONS"),
+    ("/query", "OPTIONS, GET, POST"),
+    ("/ping", "GET, HEAD"),
+    ("/status", "GET, HEAD"),
+    ("/ready", "GET, HEAD"),
+    ("/health", "GET, HEAD, OPTIONS"),
+    ("/api/v2/write", "POST, OPTIONS"),
+    ("/api/v2/query", "POST, OPTIONS"),
+    ("/api/v2/delete", "POST"),
+    ("/api/v2/buckets", "GET"),
+    ("/api/v1/prom/write", "POST"),
+    ("/api/v1/prom/read", "POST"),
+    ("/api/v1/statements", "GET, DELETE"),
+    ("/metrics", "GET"),
+    ("/debug/vars", "GET"),
+    ("/debug/log-level", "GET, PUT"),
+];
+
+/// The methods of a path; nothing for unknown paths.
 fn methods_of(path: &str) -> Option<&'static str> {
-    Some(match path {
-        "/write" => "POST, OPTIONS",
-        "/query" => "OPTIONS, GET, POST",
-        "/ping" | "/status" | "/ready" => "GET, HEAD",
-        "/health" => "GET, HEAD, OPTIONS",
-        "/api/v2/write" | "/api/v2/query" => "POST, OPTIONS",
-        "/api/v2/delete" => "POST",
-        "/api/v2/buckets" => "GET",
-        "/debug/vars" => "GET",
-        "/api/v1/prom/write" | "/api/v1/prom/read" => "POST",
-        _ => return None,
-    })
+    let (_, methods) = PATHS.iter().find(|(name, _)| *name == path)?;
+    Some(methods)
+}
+
+/// A path that exists, or `other`.
+#[must_use]
+pub fn route_of(path: &str) -> &'static str {
+    let found = PATHS.iter().find(|(name, _)| *name == path);
+    found.map_or("other", |(name, _)| name)
 }
 
 fn check_method(path: &str, method: &Method) -> Result<(), HttpError> {
@@ -110,7 +132,7 @@ impl Routes {
             "/api/v2/buckets" => buckets::list(&request.parameters, &request.identity, engine),
             "/query" => {
                 statistics.query_requests.add(1);
-                query::handle(self.query, request).await
+                query::handle(self.query, request, &self.statements).await
             }
             "/api/v1/prom/write" => {
                 statistics.prometheus_writes.add(1);
@@ -124,6 +146,11 @@ impl Routes {
                 let vars = vars(statistics, engine, &self.diagnostics);
                 Ok(ping::json(StatusCode::OK, &vars))
             }
+            "/metrics" => operate::metrics(self.scrape.as_ref()),
+            "/api/v1/statements" => {
+                operate::statements(&request.method, &request.parameters, &self.statements)
+            }
+            "/debug/log-level" => operate::log_level(&request.method, &request.parameters),
             "/health" => Ok(ping::health(engine)),
             "/ready" => Ok(ping::ready(engine, &self.diagnostics)),
             "/status" => {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use hyper::{Request, Response};
 use tower::{Layer, Service};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::RequestId;
 
@@ -53,7 +53,8 @@ where
             "request",
             id,
             method = %request.method(),
-            path = request.uri().path()
+            path = request.uri().path(),
+            status = tracing::field::Empty,
         );
         let started = Instant::now();
         let answer = self.inner.call(request);
@@ -67,6 +68,8 @@ where
                 } else {
                     tracing::debug!(status, milliseconds, "answered");
                 }
+                // Behind the line, which need not say it twice.
+                Span::current().record("status", status);
                 Ok(response)
             }
             .instrument(span),

@@ -53,6 +53,8 @@ pub struct Statistics {
     pub writes_failed: Counter,
     pub queries_executed: Counter,
     pub queries_finished: Counter,
+    /// Requests that wait for their turn.
+    pub queries_waiting: Counter,
     /// Nanoseconds.
     pub query_duration: Counter,
     pub continuous_succeeded: Counter,
@@ -72,6 +74,8 @@ pub struct Udp {
     pub read_failed: Counter,
     pub batches_written: Counter,
     pub batches_failed: Counter,
+    /// Batches that wait to be written.
+    pub batches_waiting: Counter,
     pub points_written: Counter,
     pub points_dropped: Counter,
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use storage::Engine;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tower::Service;
+use tracing::Span;
 
 use crate::auth::{Forbidden, Identity, authorize};
 use crate::layers::Guarded;
@@ -29,6 +30,7 @@ use crate::query::running::{Registered, RunningQueries};
 use crate::query::scan::Reader;
 use crate::schema::shards::ShardIds;
 use crate::schema::{self, Applied, complete_names};
+use crate::summary::{Digest, Statements};
 
 /// What one statement may take.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +75,15 @@ pub struct QueryService {
     shards: Arc<ShardIds>,
     statistics: Arc<Statistics>,
     diagnostics: Arc<Diagnostics>,
+    statements: Arc<Statements>,
+}
+
+/// How many requests the service has.
+#[derive(Debug, Clone, Copy)]
+pub struct QueryLoad {
+    pub running: usize,
+    pub running_max: usize,
+    pub waiting: u64,
 }
 
 impl QueryService {
@@ -84,6 +95,7 @@ impl QueryService {
         limits: QueryLimits,
         statistics: Arc<Statistics>,
         diagnostics: Arc<Diagnostics>,
+        statements: Arc<Statements>,
     ) -> Self {
         Self {
             engine,
@@ -95,6 +107,18 @@ impl QueryService {
             shards: Arc::default(),
             statistics,
             diagnostics,
+            statements,
+        }
+    }
+
+    /// How many requests there are now.
+    #[must_use]
+    pub fn load(&self) -> QueryLoad {
+        let running_max = self.limits.concurrent_max.max(1);
+        QueryLoad {
+            running: running_max.saturating_sub(self.permits.available_permits()),
+            running_max,
+            waiting: self.statistics.queries_waiting.get(),
         }
     }
 
@@ -109,8 +133,9 @@ impl QueryService {
     ) -> Result<T, QueryError> {
         let permit = self.permit().await?;
         let service = self.clone();
+        let span = Span::current();
         let task = tokio::task::spawn_blocking(move || {
-            let result = run(&service);
+            let result = span.in_scope(|| run(&service));
             drop(permit);
             result
         });
@@ -118,6 +143,10 @@ impl QueryService {
     }
 
     async fn permit(&self) -> Result<OwnedSemaphorePermit, QueryError> {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _waiting = Waiting::begin(&self.statistics);
         let permit = self.permits.clone().acquire_owned();
         let permit = match self.limits.timeout {
             Some(limit) => tokio::time::timeout(limit, permit)
@@ -178,19 +207,26 @@ impl QueryService {
         database: &str,
         take: impl FnOnce(SelectOutput<'_>, &QueryContext) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let query = Query {
+        let query = Arc::new(Query {
             statements: vec![Statement::Select(Box::new(select.clone()))],
-        };
+        });
         let cancelled = Arc::new(AtomicBool::new(false));
         let listed = self
             .running
-            .register(Arc::new(query), database, cancelled.clone());
+            .register(query.clone(), database, cancelled.clone());
         let context = self.context(database.to_string(), None, cancelled);
-        let (catalog, reader) = (self.catalog.as_ref(), self.reader.as_ref());
-        let selected = execute_select(select, catalog, reader, &context)?;
-        take(selected, &context)?;
+        let watched = self.statements.begin(&query.statements[0], database);
+        let rows = Arc::new(AtomicU64::new(0));
+        let result = statement_span(watched.kind(), watched.digest()).in_scope(|| {
+            let (catalog, reader) = (self.catalog.as_ref(), self.reader.as_ref());
+            let selected = execute_select(select, catalog, reader, &context)?;
+            take(counted(selected, rows.clone()), &context)
+        });
+        let error = result.as_ref().err().map(ToString::to_string);
+        let (rows, bytes) = (rows.load(Ordering::Relaxed), context.work.bytes());
+        watched.end(rows, bytes, error.as_deref());
         drop(listed);
-        Ok(())
+        result
     }
 
     fn context(
@@ -242,13 +278,15 @@ impl Service<QueryRequest> for QueryService {
         Box::pin(async move {
             let permit = service.permit().await?;
             let (pieces, answer) = mpsc::channel(PIECES_AHEAD);
+            let span = Span::current();
             tokio::task::spawn_blocking(move || {
-                Run {
+                let run = Run {
                     service: &service,
                     out: Out::new(pieces, cancelled, service.limits.timeout),
                     request,
-                }
-                .run();
+                    answered: Answered::default(),
+                };
+                span.in_scope(|| run.run());
                 drop(permit);
             });
             Ok(answer)
@@ -273,6 +311,49 @@ struct Run<'a> {
     service: &'a QueryService,
     out: Out,
     request: Request,
+    answered: Answered,
+}
+
+/// What a statement has answered.
+#[derive(Default)]
+struct Answered {
+    rows: u64,
+    /// The error that ended its rows.
+    error: Option<String>,
+}
+
+/// A request that waits for its turn.
+struct Waiting<'a>(&'a Statistics);
+
+impl<'a> Waiting<'a> {
+    fn begin(statistics: &'a Statistics) -> Self {
+        statistics.queries_waiting.add(1);
+        Self(statistics)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.queries_waiting.end();
+    }
+}
+
+/// The span of a statement. Its text is in no span and no line: it may hold anything.
+fn statement_span(kind: &'static str, digest: Digest) -> Span {
+    tracing::debug_span!("statement", kind, %digest)
+}
+
+/// A result whose rows are counted as they come.
+fn counted(selected: SelectOutput<'_>, rows: Arc<AtomicU64>) -> SelectOutput<'_> {
+    let chunks = selected.chunks.inspect(move |chunk| {
+        if let Ok(chunk) = chunk {
+            rows.fetch_add(chunk.rows() as u64, Ordering::Relaxed);
+        }
+    });
+    SelectOutput {
+        chunks: Box::new(chunks),
+        ..selected
+    }
 }
 
 impl Run<'_> {
@@ -310,14 +391,22 @@ impl Run<'_> {
     /// InfluxDB executes no other.
     fn statement(&mut self, id: usize, statement: &Statement) -> bool {
         let context = self.context();
-        match self.execute(id, statement, &context) {
-            Ok(()) => true,
-            Err(error) => {
-                self.begin(id, None, &[]);
-                self.end(Some(&error.to_string()));
-                false
-            }
+        let watched = self.service.statements.begin(statement, &context.database);
+        let span = statement_span(watched.kind(), watched.digest());
+        let executed = span.in_scope(|| self.execute(id, statement, &context));
+        let mut answered = std::mem::take(&mut self.answered);
+        if let Err(error) = &executed {
+            let error = error.to_string();
+            self.begin(id, None, &[]);
+            self.end(Some(&error));
+            answered.error = Some(error);
         }
+        watched.end(
+            answered.rows,
+            context.work.bytes(),
+            answered.error.as_deref(),
+        );
+        executed.is_ok()
     }
 
     fn execute(
@@ -381,6 +470,7 @@ impl Run<'_> {
         for chunk in output.into_chunks() {
             match chunk {
                 Ok(chunk) => {
+                    self.answered.rows += chunk.rows() as u64;
                     self.request.encoder.chunk(&chunk, &mut self.out.buffer);
                     let limit = if self.request.chunked { 0 } else { PIECE_BYTES };
                     self.out.send_if(self.out.buffer.len() > limit);
@@ -392,6 +482,7 @@ impl Run<'_> {
             }
         }
         self.end(error.as_deref());
+        self.answered.error = error;
     }
 
     fn begin(&mut self, id: usize, timezone: Option<chrono_tz::Tz>, messages: &[Message]) {

@@ -190,7 +190,10 @@ impl Receiver {
         if batch.rows() == 0 {
             return;
         }
+        let waiting = &self.listener.statistics.udp.batches_waiting;
+        waiting.add(1);
         if let Err(refused) = self.batches.try_send(batch) {
+            waiting.end();
             self.dropped(refused.into_inner().rows());
         }
     }
@@ -212,9 +215,13 @@ impl Receiver {
     /// The last batch waits for its turn.
     async fn end(mut self) {
         let batch = self.collected.take();
-        if batch.rows() > 0
-            && let Err(refused) = self.batches.send(batch).await
-        {
+        if batch.rows() == 0 {
+            return;
+        }
+        let waiting = &self.listener.statistics.udp.batches_waiting;
+        waiting.add(1);
+        if let Err(refused) = self.batches.send(batch).await {
+            waiting.end();
             self.dropped(refused.0.rows());
         }
     }
@@ -234,6 +241,7 @@ struct Writer {
 impl Writer {
     async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
         while let Some(batch) = batches.recv().await {
+            self.statistics.udp.batches_waiting.end();
             let points = batch.rows() as u64;
             let stored = match self.prepare().await {
                 Ok(()) => {

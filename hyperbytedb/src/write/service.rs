@@ -4,17 +4,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use points::Batch;
 use points::line_protocol::{DecodeOptions, Decoded, Precision, decode};
 use storage::{Engine, Origin, WriteReport};
 use tower::Service;
+use tracing::Instrument;
 
 use super::error::WriteError;
 use crate::auth::{Forbidden, Identity, may_write};
 use crate::layers::Guarded;
-use crate::monitor::Statistics;
+use crate::monitor::{Statistics, metrics};
 
 /// Bodies from this size on are decoded off the threads that serve connections.
 const LARGE_BODY_BYTES: usize = 64 << 10;
@@ -142,7 +144,8 @@ impl WriteService {
             unsigned: self.unsigned,
         };
         self.statistics.write_bytes.add(request.body.len() as u64);
-        let mut decoded = decode(&request.body, &options);
+        let mut decoded =
+            tracing::debug_span!("decode").in_scope(|| decode(&request.body, &options));
         if decoded.too_many_points {
             return Err(WriteError::TooManyPoints(self.points_max));
         }
@@ -206,15 +209,22 @@ impl Service<WriteRequest> for WriteService {
 
     fn call(&mut self, request: WriteRequest) -> Self::Future {
         let service = self.clone();
+        let (bytes, started) = (request.body.len(), Instant::now());
+        let span = tracing::debug_span!("write", bytes);
         // On a task of its own: a client that hangs up must not stop a write between
         // its durable and its visible half.
         let large = request.body.len() >= LARGE_BODY_BYTES;
         let task = if large {
             let runtime = tokio::runtime::Handle::current();
-            tokio::task::spawn_blocking(move || runtime.block_on(service.write(request)))
+            let write = service.write(request).instrument(span);
+            tokio::task::spawn_blocking(move || runtime.block_on(write))
         } else {
-            tokio::spawn(service.write(request))
+            tokio::spawn(service.write(request).instrument(span))
         };
-        Box::pin(async move { task.await.unwrap_or(Err(WriteError::Interrupted)) })
+        Box::pin(async move {
+            let written = task.await.unwrap_or(Err(WriteError::Interrupted));
+            metrics::write(bytes, started.elapsed());
+            written
+        })
     }
 }

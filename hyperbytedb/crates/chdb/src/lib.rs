@@ -11,7 +11,7 @@ mod sql;
 mod worker;
 
 pub use error::ChdbError;
-pub use pool::{Batches, Pool, Query, TableReader};
+pub use pool::{Batches, Pool, PoolStatus, Query, TableReader};
 pub use sql::{identifier, literal};
 
 /// The version of the linked engine library.

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -32,6 +33,24 @@ pub struct Query {
 pub struct Pool {
     jobs: Option<SyncSender<Job>>,
     workers: Vec<JoinHandle<()>>,
+    load: Arc<Load>,
+}
+
+/// What goes on in a pool now.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    pub waiting: AtomicUsize,
+    pub busy: AtomicUsize,
+}
+
+/// How busy a pool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolStatus {
+    pub connections: usize,
+    /// Connections that execute a query.
+    pub busy: usize,
+    /// Queries that wait for a connection.
+    pub waiting: usize,
 }
 
 /// The batches of a result; dropping it stops the query.
@@ -60,13 +79,14 @@ impl Pool {
         let path = prepare(scratch)?;
         let (jobs, queue) = sync_channel::<Job>(0);
         let queue = Arc::new(Mutex::new(queue));
+        let load = Arc::new(Load::default());
         let mut workers = Vec::with_capacity(connections);
         for number in 0..connections.max(1) {
             let (ready, started) = sync_channel(1);
-            let (queue, path) = (queue.clone(), path.clone());
+            let (queue, load, path) = (queue.clone(), load.clone(), path.clone());
             let worker = std::thread::Builder::new()
                 .name(format!("chdb-{number}"))
-                .spawn(move || run(&path, &ready, &queue))
+                .spawn(move || run(&path, &ready, &queue, &load))
                 .map_err(|error| ChdbError::Start(error.to_string()))?;
             started
                 .recv()
@@ -76,6 +96,7 @@ impl Pool {
         Ok(Self {
             jobs: Some(jobs),
             workers,
+            load,
         })
     }
 
@@ -86,9 +107,21 @@ impl Pool {
     pub fn query(&self, query: Query) -> Result<Batches, ChdbError> {
         let (batches, receiver) = sync_channel(BATCHES_AHEAD);
         let jobs = self.jobs.as_ref().ok_or(ChdbError::Stopped)?;
-        jobs.send(Job { query, batches })
-            .map_err(|_| ChdbError::Stopped)?;
+        self.load.waiting.fetch_add(1, Ordering::Relaxed);
+        let sent = jobs.send(Job { query, batches });
+        self.load.waiting.fetch_sub(1, Ordering::Relaxed);
+        sent.map_err(|_| ChdbError::Stopped)?;
         Ok(Batches { receiver })
+    }
+
+    /// How busy it is now.
+    #[must_use]
+    pub fn status(&self) -> PoolStatus {
+        PoolStatus {
+            connections: self.workers.len(),
+            busy: self.load.busy.load(Ordering::Relaxed),
+            waiting: self.load.waiting.load(Ordering::Relaxed),
+        }
     }
 }
 

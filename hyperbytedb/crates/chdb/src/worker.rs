@@ -4,11 +4,12 @@ use arrow::array::RecordBatch;
 use arrow::ffi_stream::FFI_ArrowArrayStream;
 use chdb_rust::arrow_stream::ArrowStream;
 use chdb_rust::connection::Connection;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex};
 
 use crate::error::ChdbError;
-use crate::pool::{Query, TableReader};
+use crate::pool::{Load, Query, TableReader};
 
 /// A query and where its batches go.
 pub(crate) struct Job {
@@ -22,6 +23,7 @@ pub(crate) fn run(
     path: &str,
     ready: &SyncSender<Result<(), ChdbError>>,
     jobs: &Arc<Mutex<Receiver<Job>>>,
+    load: &Load,
 ) {
     let mut connection = match Connection::open(&[&format!("--path={path}")]) {
         Ok(connection) => {
@@ -41,7 +43,10 @@ pub(crate) fn run(
         let Ok(Job { query, batches }) = job else {
             return;
         };
-        if let Err(error) = answer(&mut connection, query, &batches) {
+        load.busy.fetch_add(1, Ordering::Relaxed);
+        let answered = answer(&mut connection, query, &batches);
+        load.busy.fetch_sub(1, Ordering::Relaxed);
+        if let Err(error) = answered {
             // A reader that has left does not want the error either.
             let _left = batches.send(Err(error));
         }

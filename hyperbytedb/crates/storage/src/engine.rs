@@ -1,13 +1,14 @@
 //! The storage engine: its public door.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Condvar, Mutex, RwLock};
 use points::Batch;
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use crate::clock::{HybridClock, SystemClock, Version, WallClock};
 use crate::config::EngineConfig;
@@ -29,7 +30,7 @@ use crate::wal::{Wal, decode_entry, encode_entry};
 use crate::writer::{Commit, Committed, write_loop};
 
 /// Writes that may wait for the log.
-const COMMIT_QUEUE: usize = 1024;
+pub(crate) const COMMIT_QUEUE: usize = 1024;
 /// Tables that may wait for a merge of their runs.
 const MERGE_QUEUE: usize = 1024;
 /// How often a write is prepared anew because a measurement was dropped under it.
@@ -110,6 +111,7 @@ impl Engine {
             flushed: tokio::sync::Notify::new(),
             merges,
             flush_error: Mutex::new(None),
+            flush_failed: AtomicBool::new(false),
             config,
         });
         recover(&shared)?;
@@ -138,6 +140,7 @@ impl Engine {
     /// written. Nothing is stored then.
     pub async fn write(&self, request: WriteRequest) -> Result<WriteReport> {
         if !wait_for_room(&self.shared).await {
+            crate::metrics::write_refused();
             return Err(StorageError::Full {
                 bytes: self.unflushed_bytes(),
                 limit: self.shared.config.cache_bytes_max,
@@ -173,8 +176,10 @@ impl Engine {
             }
             let entry = encode_entry(&database, &policy.name, origin, &batch);
             let rows = self.prepare(&database, &policy.name, std::mem::take(&mut batch));
-            let stored = rows.iter().map(|(_, rows)| rows.len()).sum();
-            match self.commit(entry, origin, rows).await {
+            let stored: usize = rows.iter().map(|(_, rows)| rows.len()).sum();
+            let waiting = tracing::debug_span!("commit", rows = stored, bytes = entry.len());
+            let committed = self.commit(entry, origin, rows).instrument(waiting);
+            match committed.await {
                 Committed::Stored => {
                     report.rows = stored;
                     return Ok(report);
@@ -411,6 +416,11 @@ impl Engine {
         self.shared
             .unflushed_bytes
             .load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Writes that wait for the log.
+    pub(crate) fn commits_waiting(&self) -> usize {
+        self.commits.as_ref().map_or(0, Sender::len)
     }
 
     /// Why the last flush failed, until one succeeds.

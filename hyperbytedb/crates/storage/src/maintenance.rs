@@ -65,7 +65,12 @@ struct Frozen {
 /// When a file or the catalog cannot be written; memory and log then stay as they are.
 pub(crate) fn flush_all(shared: &Shared) -> Result<()> {
     let _one_at_a_time = shared.flushing.lock();
-    let result = flush_locked(shared);
+    let started = Instant::now();
+    let result = tracing::debug_span!("flush").in_scope(|| flush_locked(shared));
+    crate::metrics::flush(started.elapsed(), result.is_ok());
+    shared
+        .flush_failed
+        .store(result.is_err(), Ordering::Relaxed);
     if result.is_err() {
         // What could not be written is as old as ever: it is tried again.
         shared.oldest.lock().get_or_insert_with(Instant::now);
@@ -167,6 +172,7 @@ fn commit(shared: &Shared, position: u64, written: &[(Frozen, Vec<FileEntry>)]) 
             remove_files(shared, files.iter());
             continue;
         }
+        crate::metrics::files_written(files.iter());
         let before = frozen.table.read().unflushed_bytes();
         flush::publish(&frozen.table, files);
         let mut inner = frozen.table.write();

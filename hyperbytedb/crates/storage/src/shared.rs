@@ -1,7 +1,7 @@
 //! What all threads of the engine share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     pub merges: Sender<Arc<Table>>,
     /// The error that stopped the last flush, until one succeeds.
     pub flush_error: Mutex<Option<String>>,
+    /// Whether there is such an error.
+    pub flush_failed: AtomicBool,
 }
 
 impl Shared {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use points::FieldType;
@@ -70,6 +71,11 @@ impl Table {
 
     pub fn read(&self) -> RwLockReadGuard<'_, TableInner> {
         self.inner.read()
+    }
+
+    /// As [`Table::read`], unless somebody writes until then.
+    pub fn try_read_until(&self, until: Instant) -> Option<RwLockReadGuard<'_, TableInner>> {
+        self.inner.try_read_until(until)
     }
 
     pub fn write(&self) -> RwLockWriteGuard<'_, TableInner> {

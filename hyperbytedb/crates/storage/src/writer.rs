@@ -1,6 +1,7 @@
 //! The one thread that appends to the log: group commit.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use tokio::sync::oneshot;
@@ -132,8 +133,13 @@ fn append(shared: &Shared, first: u64, group: &[Commit]) -> Result<()> {
         return Ok(());
     }
     let sync = shared.config.sync == Sync::Always;
+    let bytes: usize = group.iter().map(|commit| commit.entry.len()).sum();
     let entries = group.iter().map(|commit| commit.entry.as_slice());
-    shared.wal.append(first, entries, sync)
+    let _span = tracing::debug_span!("wal_commit", entries = group.len(), bytes, sync).entered();
+    let started = Instant::now();
+    let result = shared.wal.append(first, entries, sync);
+    crate::metrics::wal_commit(group.len(), bytes, started.elapsed(), result.is_ok());
+    result
 }
 
 /// Gives rows their version and makes them visible.

@@ -1,17 +1,20 @@
 //! Answers scans through the embedded ClickHouse.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chdb::{ChdbError, Pool, Query, TableReader};
 use storage::{Engine, ReadView, StorageError};
+use tracing::Span;
 
 use super::layout::{Layout, arrow_type};
 use super::series::open;
 use super::sources::{Sources, sources_of};
 use super::sql::query_of;
+use crate::monitor::metrics;
 use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
 use crate::query::scan::{AggregateFunction, Batches, Output, Reader, Scan, ScanPlan};
@@ -22,6 +25,27 @@ pub struct ClickHouseReader {
     pool: Arc<Pool>,
     /// Threads of one query, 0 = one a core.
     threads_max: usize,
+}
+
+/// A scan that the engine executes.
+struct Running {
+    span: Span,
+    since: Instant,
+}
+
+impl Running {
+    fn begin(streamed: bool) -> Self {
+        Self {
+            span: tracing::debug_span!("chdb", streamed),
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        metrics::chdb_query(self.since.elapsed());
+    }
 }
 
 /// Rows of the sources up to which one thread is quicker than several.
@@ -66,6 +90,7 @@ impl Reader for ClickHouseReader {
         tracing::debug!(sql, "scan");
         context.work.add(plan.rows, plan.file_bytes);
         let streamed = matches!(scan.output, Output::Rows { limit: None, .. });
+        let running = Running::begin(streamed);
         let batches = self
             .pool
             .query(Query {
@@ -77,6 +102,8 @@ impl Reader for ClickHouseReader {
         let schema = schema_of(scan);
         let context = context.clone();
         Ok(Box::new(batches.map(move |batch| {
+            // It runs until its last batch is read, or nobody wants more.
+            let _reading = running.span.enter();
             context.check()?;
             let batch = batch.map_err(|error| query_error(&error, &context))?;
             conform(&batch, &schema)

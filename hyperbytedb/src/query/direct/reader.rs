@@ -68,12 +68,14 @@ impl DirectReader {
 impl Reader for DirectReader {
     fn scan(&self, scan: &Scan, context: &QueryContext) -> Result<Batches, QueryError> {
         context.check()?;
+        let span = tracing::debug_span!("scan", rows = tracing::field::Empty).entered();
         if self.executor == Executor::ClickHouse {
             return self.wide.scan(scan, context);
         }
         let Some(parts) = Parts::open(&self.engine, scan, None)? else {
             return Ok(Box::new(std::iter::empty()));
         };
+        span.record("rows", parts.rows);
         let threads = match parts.rows {
             0..ROWS_FOR_THREADS => 1,
             _ => self.threads_max,

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::concat;
@@ -36,6 +37,8 @@ pub struct Footer {
     numbers: Mutex<Option<Arc<Numbers>>>,
     /// The pages of the column `time`, over all row groups.
     pages: Vec<TimePage>,
+    /// Memory that it takes, about.
+    bytes: usize,
 }
 
 /// The numbers that the series of a file have, as long as the index has not changed in a
@@ -121,6 +124,8 @@ struct TimePage {
 /// Footers that were used lately.
 pub struct FooterCache {
     footers: Mutex<LruCache<PathBuf, Arc<Footer>>>,
+    /// Of all of them.
+    bytes: AtomicUsize,
 }
 
 impl FooterCache {
@@ -129,6 +134,7 @@ impl FooterCache {
         let entries = NonZeroUsize::new(entries_max).unwrap_or(NonZeroUsize::MIN);
         Self {
             footers: Mutex::new(LruCache::new(entries)),
+            bytes: AtomicUsize::new(0),
         }
     }
 
@@ -141,13 +147,26 @@ impl FooterCache {
             return Ok(footer.clone());
         }
         let footer = Arc::new(read_footer(path)?);
-        self.footers.lock().put(path.to_path_buf(), footer.clone());
+        self.bytes.fetch_add(footer.bytes, Ordering::Relaxed);
+        let replaced = self.footers.lock().push(path.to_path_buf(), footer.clone());
+        if let Some((_, replaced)) = replaced {
+            self.bytes.fetch_sub(replaced.bytes, Ordering::Relaxed);
+        }
         Ok(footer)
+    }
+
+    /// How many footers there are, and their bytes.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        let entries = self.footers.lock().len();
+        (entries, self.bytes.load(Ordering::Relaxed))
     }
 
     /// Forgets a file.
     pub fn forget(&self, path: &Path) {
-        self.footers.lock().pop(path);
+        if let Some(footer) = self.footers.lock().pop(path) {
+            self.bytes.fetch_sub(footer.bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -177,12 +196,17 @@ fn read_footer(path: &Path) -> Result<Footer> {
         .ok_or_else(|| damaged(path, "its list of series is missing or unreadable"))?;
     let pages = time_pages(metadata.metadata()).unwrap_or_default();
     let sorted = series.is_sorted_by(|a, b| a.key < b.key);
+    let of_range = |range: &SeriesRange| range.key.len() + size_of::<SeriesRange>();
+    let bytes = metadata.metadata().memory_size()
+        + series.iter().map(of_range).sum::<usize>()
+        + pages.len() * size_of::<TimePage>();
     Ok(Footer {
         metadata,
         series,
         sorted,
         numbers: Mutex::new(None),
         pages,
+        bytes,
     })
 }
 
