@@ -120,7 +120,7 @@ fn switched_off_the_list_is_empty() {
 fn slow_statements_are_logged_without_their_literals() {
     let sandbox = Sandbox::new().with("logging", "slow_query_ms", "1");
     let node = prepared(&sandbox);
-    let slow = "SELECT count(v) FROM m WHERE t = 'literally' AND time >= 0 AND time < 300000s GROUP BY time(1s) fill(0)";
+    let slow = "SELECT count(v) FROM m WHERE t = 'a' AND time >= 0 AND time < 300000s GROUP BY time(1s) fill(0)";
     let _rows = node.client().query("d", slow);
     let digest = list(&node, "stmt_type=select")[0]["digest"].clone();
     node.stop();
@@ -138,7 +138,7 @@ fn slow_statements_are_logged_without_their_literals() {
     ] {
         assert!(line.contains(part), "{part} is not in {line}");
     }
-    assert!(!log.contains("literally"));
+    assert!(!line.contains("'a'") && !line.contains("300000s"), "{line}");
 }
 
 /// Every form that brings a password, whole and damaged.
