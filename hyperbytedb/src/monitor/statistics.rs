@@ -53,8 +53,6 @@ pub struct Statistics {
     pub writes_failed: Counter,
     pub queries_executed: Counter,
     pub queries_finished: Counter,
-    /// Requests that wait for their turn.
-    pub queries_waiting: Counter,
     /// Nanoseconds.
     pub query_duration: Counter,
     pub continuous_succeeded: Counter,

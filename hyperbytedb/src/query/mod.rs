@@ -38,6 +38,7 @@ mod rows;
 mod select;
 mod source;
 mod transform;
+mod turns;
 mod window;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a statement puts out.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::buffer::ScalarBuffer;
 use chrono_tz::Tz;
@@ -71,6 +72,22 @@ pub struct SelectOutput<'a> {
     /// Zone in which times are printed (unless an epoch is asked for).
     pub timezone: Option<Tz>,
     pub chunks: Chunks<'a>,
+}
+
+impl SelectOutput<'_> {
+    /// The same, with its rows counted as they come.
+    #[must_use]
+    pub fn counted(self, rows: Arc<AtomicU64>) -> Self {
+        let chunks = self.chunks.inspect(move |chunk| {
+            if let Ok(chunk) = chunk {
+                rows.fetch_add(chunk.rows() as u64, Ordering::Relaxed);
+            }
+        });
+        Self {
+            chunks: Box::new(chunks),
+            ..self
+        }
+    }
 }
 
 /// What became of a statement.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use influxql::ast::{DeleteSeries, Query, SelectStatement, Statement};
 use storage::Engine;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tower::Service;
 use tracing::Span;
 
@@ -28,9 +28,10 @@ use crate::query::out::{Out, PIECE_BYTES, PIECES_AHEAD, Piece};
 use crate::query::output::{SelectOutput, SeriesChunk, StatementOutput};
 use crate::query::running::{Registered, RunningQueries};
 use crate::query::scan::Reader;
+use crate::query::turns::{QueryLoad, Turns};
 use crate::schema::shards::ShardIds;
 use crate::schema::{self, Applied, complete_names};
-use crate::summary::{Digest, Statements};
+use crate::summary::Statements;
 
 /// What one statement may take.
 #[derive(Debug, Clone, Copy)]
@@ -70,20 +71,12 @@ pub struct QueryService {
     catalog: Arc<dyn Catalog>,
     reader: Arc<dyn Reader>,
     limits: QueryLimits,
-    permits: Arc<Semaphore>,
+    turns: Turns,
     running: Arc<RunningQueries>,
     shards: Arc<ShardIds>,
     statistics: Arc<Statistics>,
     diagnostics: Arc<Diagnostics>,
     statements: Arc<Statements>,
-}
-
-/// How many requests the service has.
-#[derive(Debug, Clone, Copy)]
-pub struct QueryLoad {
-    pub running: usize,
-    pub running_max: usize,
-    pub waiting: u64,
 }
 
 impl QueryService {
@@ -102,7 +95,7 @@ impl QueryService {
             catalog,
             reader,
             limits,
-            permits: Arc::new(Semaphore::new(limits.concurrent_max.max(1))),
+            turns: Turns::new(limits.concurrent_max, limits.timeout),
             running: Arc::default(),
             shards: Arc::default(),
             statistics,
@@ -114,12 +107,7 @@ impl QueryService {
     /// How many requests there are now.
     #[must_use]
     pub fn load(&self) -> QueryLoad {
-        let running_max = self.limits.concurrent_max.max(1);
-        QueryLoad {
-            running: running_max.saturating_sub(self.permits.available_permits()),
-            running_max,
-            waiting: self.statistics.queries_waiting.get(),
-        }
+        self.turns.load()
     }
 
     /// Runs something in a thread that may block, among the queries that run at one
@@ -131,7 +119,7 @@ impl QueryService {
         &self,
         run: impl FnOnce(&QueryService) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
-        let permit = self.permit().await?;
+        let permit = self.turns.turn().await?;
         let service = self.clone();
         let span = Span::current();
         let task = tokio::task::spawn_blocking(move || {
@@ -140,21 +128,6 @@ impl QueryService {
             result
         });
         task.await.unwrap_or(Err(QueryError::Killed))
-    }
-
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, QueryError> {
-        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
-            return Ok(permit);
-        }
-        let _waiting = Waiting::begin(&self.statistics);
-        let permit = self.permits.clone().acquire_owned();
-        let permit = match self.limits.timeout {
-            Some(limit) => tokio::time::timeout(limit, permit)
-                .await
-                .map_err(|_| QueryError::Timeout)?,
-            None => permit.await,
-        };
-        permit.map_err(|_| QueryError::Killed)
     }
 
     /// Executes a `SELECT` in the calling thread and gives its rows to `visit`.
@@ -217,10 +190,10 @@ impl QueryService {
         let context = self.context(database.to_string(), None, cancelled);
         let watched = self.statements.begin(&query.statements[0], database);
         let rows = Arc::new(AtomicU64::new(0));
-        let result = statement_span(watched.kind(), watched.digest()).in_scope(|| {
+        let result = watched.span().in_scope(|| {
             let (catalog, reader) = (self.catalog.as_ref(), self.reader.as_ref());
             let selected = execute_select(select, catalog, reader, &context)?;
-            take(counted(selected, rows.clone()), &context)
+            take(selected.counted(rows.clone()), &context)
         });
         let error = result.as_ref().err().map(ToString::to_string);
         let (rows, bytes) = (rows.load(Ordering::Relaxed), context.work.bytes());
@@ -276,7 +249,7 @@ impl Service<QueryRequest> for QueryService {
             _listed: listed,
         };
         Box::pin(async move {
-            let permit = service.permit().await?;
+            let permit = service.turns.turn().await?;
             let (pieces, answer) = mpsc::channel(PIECES_AHEAD);
             let span = Span::current();
             tokio::task::spawn_blocking(move || {
@@ -322,40 +295,6 @@ struct Answered {
     error: Option<String>,
 }
 
-/// A request that waits for its turn.
-struct Waiting<'a>(&'a Statistics);
-
-impl<'a> Waiting<'a> {
-    fn begin(statistics: &'a Statistics) -> Self {
-        statistics.queries_waiting.add(1);
-        Self(statistics)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.queries_waiting.end();
-    }
-}
-
-/// The span of a statement. Its text is in no span and no line: it may hold anything.
-fn statement_span(kind: &'static str, digest: Digest) -> Span {
-    tracing::debug_span!("statement", kind, %digest)
-}
-
-/// A result whose rows are counted as they come.
-fn counted(selected: SelectOutput<'_>, rows: Arc<AtomicU64>) -> SelectOutput<'_> {
-    let chunks = selected.chunks.inspect(move |chunk| {
-        if let Ok(chunk) = chunk {
-            rows.fetch_add(chunk.rows() as u64, Ordering::Relaxed);
-        }
-    });
-    SelectOutput {
-        chunks: Box::new(chunks),
-        ..selected
-    }
-}
-
 impl Run<'_> {
     fn run(mut self) {
         let statistics = self.service.statistics.clone();
@@ -392,8 +331,9 @@ impl Run<'_> {
     fn statement(&mut self, id: usize, statement: &Statement) -> bool {
         let context = self.context();
         let watched = self.service.statements.begin(statement, &context.database);
-        let span = statement_span(watched.kind(), watched.digest());
-        let executed = span.in_scope(|| self.execute(id, statement, &context));
+        let executed = watched
+            .span()
+            .in_scope(|| self.execute(id, statement, &context));
         let mut answered = std::mem::take(&mut self.answered);
         if let Err(error) = &executed {
             let error = error.to_string();

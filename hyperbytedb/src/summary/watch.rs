@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use influxql::ParseError;
 use influxql::ast::Statement;
+use tracing::Span;
 
 use super::digest::Digest;
 use super::entries::{Entries, Outcome};
@@ -97,10 +98,10 @@ impl Statements {
 }
 
 impl Watched<'_> {
-    /// The digest of its normalised text.
+    /// The span of its execution. Its text is in no span: it may hold anything.
     #[must_use]
-    pub fn digest(&self) -> Digest {
-        self.digest
+    pub fn span(&self) -> Span {
+        tracing::debug_span!("statement", kind = self.kind(), digest = %self.digest)
     }
 
     /// See [`kind_of`].

@@ -165,7 +165,7 @@ fn queries(sources: &Sources) {
     let load = sources.query.load();
     set(gauge::QUERIES_RUNNING, load.running as u64);
     set(gauge::QUERIES_MAX, load.running_max as u64);
-    set(gauge::QUERIES_WAITING, load.waiting);
+    set(gauge::QUERIES_WAITING, load.waiting as u64);
     let pool = sources.pool.status();
     set(gauge::CHDB_SIZE, pool.connections as u64);
     set(gauge::CHDB_BUSY, pool.busy as u64);
