@@ -50,9 +50,11 @@ fn work(node: &Node) {
     client.run("CREATE DATABASE d");
     client.write("d", "cpu,host=a v=1\ncpu,host=b v=2");
     let _series = client.query("d", "SELECT mean(v) FROM cpu GROUP BY host");
-    let failed = client.try_query("d", "SELECT v FROM nosuch..cpu").unwrap();
+    let failed = client
+        .try_query("d", "SELECT v FROM nosuch..cpu")
+        .expect("a reply");
     assert!(failed.text().contains("database not found"));
-    let invalid = client.try_query("d", "SELECT").unwrap();
+    let invalid = client.try_query("d", "SELECT").expect("a reply");
     assert_eq!(invalid.status, 400);
 }
 
