@@ -12,5 +12,6 @@ pub mod monitor;
 pub mod prometheus;
 pub mod query;
 pub mod schema;
+pub mod server;
 pub mod udp;
 pub mod write;

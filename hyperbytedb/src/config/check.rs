@@ -9,6 +9,7 @@ use points::line_protocol::Precision;
 
 use super::keys::{Config, Udp};
 use super::later::{WITH_EFFECT, WITHOUT_EFFECT};
+use super::limits;
 
 /// Keeps what was given under known keys with fitting types and reports the rest.
 pub fn known_keys(defaults: &Figment, given: &Figment, mistakes: &mut Vec<String>) -> Dict {
@@ -182,10 +183,7 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
         server.max_body_size_bytes > 0,
         "server.max_body_size_bytes: must be above 0".into(),
     );
-    check(
-        !server.tls_enabled,
-        "server.tls_enabled: this version has no TLS yet".into(),
-    );
+    limits::check(config, &mut check);
     check(
         !server.unix_socket_enabled || !server.unix_socket_path.is_empty(),
         "server.unix_socket_path: must name a file".into(),
@@ -258,10 +256,6 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
     check(
         !config.cluster.enabled,
         "cluster.enabled: this version has no cluster yet".into(),
-    );
-    check(
-        !config.rate_limit.enabled,
-        "rate_limit.enabled: this version has no rate limit yet".into(),
     );
     check(
         (1..1024).contains(&config.cluster.node_id),
