@@ -1,6 +1,7 @@
 //! Where everything is put together: config in, a running node out.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +9,7 @@ use std::time::Duration;
 use chdb::{ChdbError, Pool};
 use hyper::http::Extensions;
 use hyper::{HeaderMap, StatusCode, Version};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use storage::{Engine, StorageError};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tower::{Layer, ServiceBuilder};
@@ -24,10 +19,13 @@ use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 use crate::auth::Users;
 use crate::config::Config;
 use crate::continuous;
-use crate::http::{Format, HttpError, HttpGate, HttpService, Routes, UnixSocket, route_of};
+use crate::http::{
+    Format, HttpError, HttpGate, HttpService, RescueLayer, Routes, class_of, route_of,
+};
 use crate::layers::{
-    AuthenticateLayer, AuthorizeLayer, IdentifyLayer, LoopGuardLayer, MetricsLayer,
-    PeerCertificate, TraceLayer,
+    AuthenticateLayer, AuthorizeLayer, IdentifyLayer, InFlight, InFlightLayer, LoopGuardLayer,
+    MetricsLayer, PeerCertificate, RateLimitLayer, ReceiveLayer, ShedLayer, TimeoutLayer,
+    TraceLayer,
 };
 use crate::monitor::metrics::{self, Scrape, Sources};
 use crate::monitor::{Diagnostics, Statistics};
@@ -35,18 +33,23 @@ use crate::query::clickhouse::ClickHouseReader;
 use crate::query::direct::DirectReader;
 use crate::query::service::{QueryLimits, QueryService};
 use crate::schema::EngineCatalog;
+use crate::server::{Listeners, Server, ServerError, UnixSocket, listen, raise_open_files};
+use crate::summary::Statements;
 use crate::udp;
 use crate::write::WriteService;
 
-/// How long requests may take to finish after a signal to stop.
-const GRACE: Duration = Duration::from_secs(10);
+/// Requests that a shutdown names when it does not wait for them any longer.
+const NAMED_MAX: usize = 20;
 
 /// A node, ready to answer.
 pub struct App {
-    listener: TcpListener,
-    unix: Option<UnixSocket>,
+    server: Server,
     engine: Arc<Engine>,
     http: HttpService,
+    in_flight: InFlight,
+    /// How long requests may take to finish after a signal to stop.
+    grace: Duration,
+    flush_on_shutdown: bool,
     /// Runs the continuous queries.
     continuous: JoinHandle<()>,
     /// Takes datagrams until it is told to stop.
@@ -62,6 +65,8 @@ pub enum AppError {
     Chdb(#[from] ChdbError),
     #[error("no metrics: {0}")]
     Metrics(String),
+    #[error("{0}")]
+    Server(#[from] ServerError),
     #[error("cannot listen on {address}: {error}")]
     Listen {
         address: String,
@@ -75,14 +80,7 @@ impl App {
     /// # Errors
     /// When one of them cannot be used; the text says which and why.
     pub async fn start(config: Config) -> Result<Self, AppError> {
-        let address = format!("{}:{}", config.server.bind_address, config.server.port);
-        let listener = TcpListener::bind(&address)
-            .await
-            .map_err(|error| AppError::Listen { address, error })?;
-        let unix = match config.server.unix_socket_enabled {
-            true => Some(unix_socket(&config.server.unix_socket_path)?),
-            false => None,
-        };
+        let server = server(&config)?;
         let engine = Arc::new(Engine::open(config.engine())?);
         // Inside of a directory that the engine holds locked: no other process comes there.
         let scratch = Path::new(&config.storage.meta_dir).join("chdb");
@@ -96,56 +94,43 @@ impl App {
         );
         let udp = start_udp(&config, &engine, &write, &statistics).await?;
         let users = Arc::new(Users::new(engine.clone(), config.auth()));
-        let (http, query) = http_service(
-            &config,
-            &engine,
+        let shared = Shared {
+            engine: engine.clone(),
             pool,
-            write,
-            users.clone(),
-            statistics.clone(),
-        )?;
+            statistics: statistics.clone(),
+            diagnostics: Arc::default(),
+            statements: Arc::new(config.statements()),
+        };
+        let query = query_service(&config, &shared);
+        let gate = HttpGate {
+            users: users.clone(),
+            exposed: config.exposed(),
+            statistics: statistics.clone(),
+        };
+        let in_flight = InFlight::default();
+        let routes = routes(&config, &shared, write, query.clone())?;
+        let http = stack(&config, in_flight.clone(), gate, routes);
         let continuous = continuous::run::run(engine.clone(), query, users, statistics);
         let continuous = tokio::spawn(continuous);
         Ok(Self {
-            listener,
-            unix,
+            server,
             engine,
             http,
+            in_flight,
+            grace: Duration::from_secs(config.server.shutdown_grace_secs),
+            flush_on_shutdown: config.server.flush_on_shutdown,
             continuous,
             udp,
         })
     }
 
     /// Answers until a signal to stop comes, then finishes what runs and flushes.
-    ///
-    /// # Errors
-    /// When the port fails.
-    pub async fn run(self) -> Result<(), AppError> {
-        let address = self.local_address();
-        tracing::info!("listening on http://{address}");
-        let connections = GracefulShutdown::new();
-        let server = server();
-        let mut stop = std::pin::pin!(observability::shutdown::signalled());
-        loop {
-            let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted.map(|(stream, _peer)| {
-                    let _unsupported = stream.set_nodelay(true);
-                    serve(&server, &self.http, &connections, stream);
-                }),
-                accepted = UnixSocket::accept(self.unix.as_ref()) => accepted.map(|stream| {
-                    serve(&server, &self.http, &connections, stream);
-                }),
-                () = &mut stop => break,
-            };
-            if let Err(error) = accepted {
-                // Out of file descriptors, for instance: others may close theirs.
-                tracing::warn!(%error, "connection not accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
+    pub async fn run(self) {
+        tracing::info!("listening on {}", self.server.url());
+        let stop = observability::shutdown::signalled();
+        let draining = self.server.run(self.http, stop).await;
         self.continuous.abort();
-        drop(self.unix);
-        tracing::info!("stopping: finishing requests, writing memory into files");
+        tracing::info!("stopping: finishing requests");
         let udp = async {
             if let Some((udp, stop)) = self.udp {
                 // It may have ended by itself.
@@ -153,42 +138,61 @@ impl App {
                 let _ended = udp.await;
             }
         };
-        let finished = async { tokio::join!(connections.shutdown(), udp) };
-        if tokio::time::timeout(GRACE, finished).await.is_err() {
-            tracing::warn!("requests still run after {GRACE:?}; leaving them");
+        let finished = async { tokio::join!(draining.finished(), udp) };
+        if tokio::time::timeout(self.grace, finished).await.is_err() {
+            name_unfinished(&self.in_flight, self.grace);
         }
+        if !self.flush_on_shutdown {
+            return;
+        }
+        tracing::info!("stopping: writing memory into files");
         let engine = self.engine;
         let flushed = tokio::task::spawn_blocking(move || engine.flush()).await;
         if let Ok(Err(error)) = flushed {
             tracing::warn!(%error, "not flushed; the log has everything");
         }
-        Ok(())
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn local_address(&self) -> SocketAddr {
-        self.listener
-            .local_addr()
-            .unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
     }
 }
 
-/// Answers on a connection, in a task of its own.
-fn serve(
-    server: &auto::Builder<TokioExecutor>,
-    http: &HttpService,
-    connections: &GracefulShutdown,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) {
-    let service = TowerToHyperService::new(http.clone());
-    let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    let connection = connections.watch(connection.into_owned());
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "connection ended");
-        }
-    });
+/// Says which requests a shutdown has waited for in vain.
+fn name_unfinished(in_flight: &InFlight, grace: Duration) {
+    let left = in_flight.list();
+    tracing::warn!(
+        requests = left.len(),
+        "requests still run after {grace:?} (server.shutdown_grace_secs); leaving them"
+    );
+    for request in left.iter().take(NAMED_MAX) {
+        tracing::warn!(
+            id = request.id,
+            method = request.method,
+            path = request.path,
+            seconds = request.age.as_secs_f64(),
+            "left running"
+        );
+    }
+}
+
+/// Binds what connections come from and loads the certificates.
+fn server(config: &Config) -> Result<Server, AppError> {
+    let keys = &config.server;
+    let settings = keys.settings(raise_open_files());
+    if settings.connections_max < keys.max_connections {
+        tracing::warn!(
+            connections = settings.connections_max,
+            "server.max_connections: the limit of open files allows no more"
+        );
+    }
+    let address = format!("{}:{}", keys.bind_address, keys.port);
+    let bound = match keys.bind_address.parse::<IpAddr>() {
+        Ok(ip) => listen(SocketAddr::new(ip, keys.port)),
+        Err(_) => Err(io::ErrorKind::InvalidInput.into()),
+    };
+    let tcp = bound.map_err(|error| AppError::Listen { address, error })?;
+    let unix = match keys.unix_socket_enabled {
+        true => Some(unix_socket(&keys.unix_socket_path)?),
+        false => None,
+    };
+    Ok(Server::new(Listeners { tcp, unix }, &settings)?)
 }
 
 fn unix_socket(path: &str) -> Result<UnixSocket, AppError> {
@@ -219,15 +223,6 @@ async fn start_udp(
     Ok(Some((running, stop)))
 }
 
-fn server() -> auto::Builder<TokioExecutor> {
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(hyper_util::rt::TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(30));
-    server
-}
-
 /// InfluxDB compresses results, never errors.
 fn is_success(
     status: StatusCode,
@@ -238,20 +233,22 @@ fn is_success(
     status.is_success()
 }
 
-/// The layers of a request, outermost first, and the query service at their end.
-fn http_service(
-    config: &Config,
-    engine: &Arc<Engine>,
+/// What a node's services share.
+struct Shared {
+    engine: Arc<Engine>,
     pool: Arc<Pool>,
-    write: WriteService,
-    users: Arc<Users>,
     statistics: Arc<Statistics>,
-) -> Result<(HttpService, QueryService), AppError> {
-    let catalog = Arc::new(EngineCatalog::new(engine.clone()));
-    let wide = ClickHouseReader::new(engine.clone(), pool.clone(), config.chdb.max_threads);
+    diagnostics: Arc<Diagnostics>,
+    statements: Arc<Statements>,
+}
+
+/// The query service, its reader and its limits.
+fn query_service(config: &Config, shared: &Shared) -> QueryService {
+    let engine = &shared.engine;
+    let threads_max = config.chdb.max_threads;
+    let wide = ClickHouseReader::new(engine.clone(), shared.pool.clone(), threads_max);
     let executor = config.query.executor();
-    let reader = DirectReader::new(engine.clone(), wide, executor, config.chdb.max_threads);
-    let reader = Arc::new(reader);
+    let reader = DirectReader::new(engine.clone(), wide, executor, threads_max);
     let limits = QueryLimits {
         timeout: match config.server.query_timeout_secs {
             0 => None,
@@ -264,53 +261,72 @@ fn http_service(
             limit => limit,
         },
     };
-    let diagnostics = Arc::new(Diagnostics::default());
-    let statements = Arc::new(config.statements());
-    let query = QueryService::new(
+    QueryService::new(
         engine.clone(),
-        catalog,
-        reader,
+        Arc::new(EngineCatalog::new(engine.clone())),
+        Arc::new(reader),
         limits,
-        statistics.clone(),
-        diagnostics.clone(),
-        statements.clone(),
-    );
-    let gate = HttpGate {
-        users,
-        exposed: config.exposed(),
-        statistics: statistics.clone(),
-    };
+        shared.statistics.clone(),
+        shared.diagnostics.clone(),
+        shared.statements.clone(),
+    )
+}
+
+/// What answers requests that have come through all layers.
+fn routes(
+    config: &Config,
+    shared: &Shared,
+    write: WriteService,
+    query: QueryService,
+) -> Result<Routes, AppError> {
     let scrape = scrape(config, |node_id| Sources {
-        engine: engine.clone(),
-        pool: pool.clone(),
+        engine: shared.engine.clone(),
+        pool: shared.pool.clone(),
         query: query.clone(),
-        statements: statements.clone(),
-        statistics: statistics.clone(),
-        diagnostics: diagnostics.clone(),
+        statements: shared.statements.clone(),
+        statistics: shared.statistics.clone(),
+        diagnostics: shared.diagnostics.clone(),
         node_id,
     })?;
-    let routes = Routes {
+    Ok(Routes {
         write: AuthorizeLayer.layer(write),
-        query: AuthorizeLayer.layer(query.clone()),
-        engine: engine.clone(),
-        statistics,
-        diagnostics,
-        statements,
+        query: AuthorizeLayer.layer(query),
+        engine: shared.engine.clone(),
+        statistics: shared.statistics.clone(),
+        diagnostics: shared.diagnostics.clone(),
+        statements: shared.statements.clone(),
         scrape,
         body_bytes_max: config.server.max_body_size_bytes,
-    };
+    })
+}
+
+/// The layers of a request, outermost first.
+fn stack(config: &Config, in_flight: InFlight, gate: HttpGate, routes: Routes) -> HttpService {
     let stack = ServiceBuilder::new()
         // Outermost, so that every answer, errors of the layers below included, carries
         // the version that clients look for and an id to ask about.
         .layer(IdentifyLayer)
+        .layer(InFlightLayer(in_flight))
         .layer(TraceLayer)
         .layer(MetricsLayer::new(route_of))
-        // Below both, so that what they see and set is not compressed.
+        // Below these, so that what they see and set is not compressed.
         .layer(
             CompressionLayer::new()
                 .gzip(true)
                 .compress_when(DefaultPredicate::new().and(is_success)),
         )
+        // What the layers below fail with becomes an answer here, and nowhere else.
+        .layer(RescueLayer)
+        // Above the limits of requests: a slow sender must not take the place of a
+        // request that is ready to run.
+        .layer(ReceiveLayer::new(config.server.bodies()))
+        .layer(RateLimitLayer::new(
+            config.rate_limit.per_second(),
+            class_of,
+        ))
+        // Above the shedding: a write that nobody waits for any more keeps its place.
+        .layer(TimeoutLayer::new(config.server.write_timeout(), class_of))
+        .layer(ShedLayer::new(config.server.concurrency(), class_of))
         .layer(AuthenticateLayer(gate))
         // Inside of authentication: who it is decides whether the mark is believed.
         .layer(LoopGuardLayer::<_, PeerCertificate>::new(
@@ -318,7 +334,7 @@ fn http_service(
             |forged| HttpError::from(forged).answer(Format::default()),
         ))
         .service(routes);
-    Ok((HttpService::new(stack), query))
+    HttpService::new(stack)
 }
 
 /// Sets up metrics, when the configuration asks for them.

@@ -3,11 +3,15 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::app::App;
+use crate::app::{App, AppError};
 use crate::config::{self, Config};
+
+/// How long threads of requests that were left running are waited for at the end.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// A time-series database that speaks InfluxDB 1.x.
 #[derive(Debug, Parser)]
@@ -80,14 +84,17 @@ fn serve(config: Config, notes: &[String]) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    let served = match runtime {
-        Ok(runtime) => runtime.block_on(async { App::start(config).await?.run().await }),
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
-    }
+    let served: Result<(), AppError> = runtime.block_on(async {
+        App::start(config).await?.run().await;
+        Ok(())
+    });
+    // What was left running has had its time: the log has what was acknowledged.
+    runtime.shutdown_timeout(LEAVE);
+    served.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }
 
 fn print(text: &str) {

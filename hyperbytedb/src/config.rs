@@ -4,6 +4,7 @@
 mod check;
 mod keys;
 mod later;
+mod limits;
 mod observe;
 
 use std::path::Path;
@@ -21,9 +22,9 @@ use crate::summary::Statements;
 use crate::udp;
 
 pub use keys::{
-    Auth, Cardinality, Chdb, Config, Flush, Query, S3, Server, Storage, Udp, Wal, Write,
+    Auth, Cardinality, Chdb, Config, Flush, Query, RateLimit, S3, Server, Storage, Udp, Wal, Write,
 };
-pub use later::{Cluster, Compaction, HintedHandoff, RateLimit};
+pub use later::{Cluster, Compaction, HintedHandoff};
 pub use observe::{Logging, Metrics, StatementSummary};
 
 /// What is wrong with a configuration: one line a mistake, each with its key.
@@ -99,6 +100,9 @@ impl Config {
         engine.flush_age = Duration::from_secs(self.flush.interval_secs);
         engine.write_wait = Duration::from_millis(self.flush.wal_enqueue_timeout_ms);
         engine.measurements_max = self.cardinality.max_measurements_per_database;
+        engine.tag_values_max = self.cardinality.max_tag_values_per_measurement;
+        engine.series_max = self.cardinality.max_series_per_database;
+        engine.disk_free_bytes_min = self.storage.disk_min_free_mb << 20;
         engine.layout = FileLayout {
             partition_ns: match self.flush.time_bucket_duration.as_str() {
                 "1h" => 3_600_000_000_000,
@@ -132,7 +136,7 @@ impl Config {
     pub fn peers(&self) -> Peers {
         Peers {
             secret: self.cluster.secret.clone(),
-            certificates: false,
+            certificates: !self.server.tls_client_ca_path.is_empty(),
             auth: self.auth.enabled,
         }
     }

@@ -13,19 +13,19 @@ mod ping;
 mod prometheus;
 mod query;
 mod request;
+mod rescue;
 mod routes;
 mod service;
 mod target;
-mod unix;
 mod write;
 
 pub use body::AnswerBody;
 pub use error::HttpError;
 pub use format::Format;
 pub use gate::{Exposed, HttpGate};
-pub use routes::{Routes, route_of};
+pub use rescue::{Rescue, RescueLayer};
+pub use routes::{Routes, class_of, route_of};
 pub use service::HttpService;
-pub use unix::UnixSocket;
 
 /// An answer on its way to the client.
 pub type Answer = hyper::Response<AnswerBody>;

@@ -12,6 +12,7 @@ pub mod monitor;
 pub mod prometheus;
 pub mod query;
 pub mod schema;
+pub mod server;
 pub mod summary;
 pub mod udp;
 pub mod write;

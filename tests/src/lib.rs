@@ -7,8 +7,10 @@
 pub mod binary;
 pub mod client;
 pub mod disk;
+pub mod https;
 pub mod node;
 pub mod random;
+pub mod raw;
 pub mod tools;
 pub mod wait;
 

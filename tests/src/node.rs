@@ -17,7 +17,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// Time that a clean stop may take.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// What the server prints before its address when it listens.
-const LISTENING: &str = "listening on http://";
+const LISTENING: &str = "listening on http";
 
 /// A directory with the data, the configuration and the log of one node. It is removed
 /// at the end, unless the test failed.
@@ -145,6 +145,10 @@ impl Sandbox {
             child,
             client: Client::new(&url),
         };
+        if url.starts_with("https:") {
+            // It says so when it answers; the plain client cannot ask.
+            return node;
+        }
         let ready = wait::within(START_LIMIT, || {
             let health = node.client.send("GET", "/health", &[], ());
             health.ok().filter(|reply| reply.status == 200)
@@ -253,6 +257,22 @@ impl Node {
         self.client.url()
     }
 
+    /// Address and port.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.url().rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Bytes of memory that it uses, as the kernel counts them.
+    #[must_use]
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("the state of the process");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        kilobytes.expect("VmRSS in kB") << 10
+    }
+
     /// The port it listens on.
     #[must_use]
     pub fn port(&self) -> &str {
@@ -265,8 +285,23 @@ impl Node {
     }
 
     /// Asks it to stop (SIGTERM) and waits for its end; panics unless it ends well.
-    pub fn stop(mut self) {
-        terminate(&self.child);
+    pub fn stop(self) {
+        self.signal("TERM");
+        self.stopped();
+    }
+
+    /// Sends a signal, by the shell: the standard library knows only SIGKILL.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("sh")
+            .arg("-c")
+            .arg(format!("kill -{name} {}", self.child.id()))
+            .status()
+            .expect("a shell");
+        assert!(sent.success(), "no signal could be sent");
+    }
+
+    /// Waits for its end; panics unless it ends well.
+    pub fn stopped(mut self) {
         let status = wait::until("the node stops", STOP_LIMIT, || {
             self.child.try_wait().expect("the state of the node")
         });
@@ -296,16 +331,6 @@ pub fn kill_and_reap(child: &mut Child) {
     let _status = child.wait();
 }
 
-/// Sends SIGTERM, by the shell: the standard library knows only SIGKILL.
-fn terminate(child: &Child) {
-    let sent = Command::new("sh")
-        .arg("-c")
-        .arg(format!("kill -TERM {}", child.id()))
-        .status()
-        .expect("a shell");
-    assert!(sent.success(), "no signal could be sent");
-}
-
 /// The address in the first complete line behind `offset` that names one.
 fn listening_url(log: &Path, offset: u64) -> Option<String> {
     let mut file = File::open(log).ok()?;
@@ -314,11 +339,12 @@ fn listening_url(log: &Path, offset: u64) -> Option<String> {
     file.read_to_string(&mut text).ok()?;
     let complete = &text[..=text.rfind('\n')?];
     let line = complete.lines().find(|line| line.contains(LISTENING))?;
-    let (_, address) = line.split_once(LISTENING)?;
+    let (_, rest) = line.split_once(LISTENING)?;
+    let (secure, address) = rest.split_once("://")?;
     let end = address
         .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'))
         .unwrap_or(address.len());
-    Some(format!("http://{}", &address[..end]))
+    Some(format!("http{secure}://{}", &address[..end]))
 }
 
 /// All files below a directory whose name ends in `suffix`, sorted.

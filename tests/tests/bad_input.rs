@@ -168,6 +168,7 @@ fn a_full_disk_below_the_log_refuses_writes_and_keeps_the_rest() {
     };
     let wal = sandbox.path().join("small/wal");
     sandbox.set("storage", "wal_dir", &quoted(&wal));
+    sandbox.set("storage", "disk_min_free_mb", "0");
     let node = sandbox.start();
     node.client().run("CREATE DATABASE db");
     node.client().write("db", &batch(0));
@@ -208,6 +209,7 @@ fn a_full_disk_below_the_files_delays_the_flush_and_loses_nothing() {
     };
     let data = sandbox.path().join("small/data");
     sandbox.set("storage", "data_dir", &quoted(&data));
+    sandbox.set("storage", "disk_min_free_mb", "0");
     let mut node = sandbox.start();
     node.client().run("CREATE DATABASE db");
     disk.fill();

@@ -11,6 +11,7 @@ use observability::tracing::{check_endpoint, check_level};
 
 use super::keys::{Config, Udp};
 use super::later::{WITH_EFFECT, WITHOUT_EFFECT};
+use super::limits;
 
 /// Entries of the statement summary, each of some KiB at most.
 const SUMMARY_ENTRIES_MAX: usize = 100_000;
@@ -209,10 +210,7 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
         server.max_body_size_bytes > 0,
         "server.max_body_size_bytes: must be above 0".into(),
     );
-    check(
-        !server.tls_enabled,
-        "server.tls_enabled: this version has no TLS yet".into(),
-    );
+    limits::check(config, &mut check);
     check(
         !server.unix_socket_enabled || !server.unix_socket_path.is_empty(),
         "server.unix_socket_path: must name a file".into(),
@@ -285,10 +283,6 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
     check(
         !config.cluster.enabled,
         "cluster.enabled: this version has no cluster yet".into(),
-    );
-    check(
-        !config.rate_limit.enabled,
-        "rate_limit.enabled: this version has no rate limit yet".into(),
     );
     check(
         (1..1024).contains(&config.cluster.node_id),

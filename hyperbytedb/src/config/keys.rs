@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::later::{Cluster, Compaction, HintedHandoff, RateLimit};
+use super::later::{Cluster, Compaction, HintedHandoff};
 use super::observe::{Logging, Metrics, StatementSummary};
 use crate::query::direct::Executor;
 
@@ -37,15 +37,41 @@ pub struct Server {
     pub max_body_size_bytes: usize,
     /// 0 = as many as the body holds.
     pub max_points_per_request: usize,
-    /// Without effect so far.
+    /// Seconds after which a write is answered with 503, its outcome unknown; it goes on.
+    /// 0 = no limit.
     pub request_timeout_secs: u64,
     /// Seconds; 0 = no limit.
     pub query_timeout_secs: u64,
     /// Queries at one time; 0 = as many as there are connections to the engine.
     pub max_concurrent_queries: usize,
+    /// Writes at one time, and as many other requests; 0 = 64 and 16 a core.
+    pub max_concurrent_requests: usize,
+    /// Milliseconds that a request waits for its turn before 503.
+    pub request_queue_timeout_ms: u64,
+    /// Open connections; as many as fit into the limit of open files.
+    pub max_connections: usize,
+    /// Bytes of the head of a request, its path included.
+    pub max_header_bytes: usize,
+    /// Seconds for the head of a request, and for a TLS handshake.
+    pub header_timeout_secs: u64,
+    /// Seconds that a body, or a client that reads an answer, may stand still.
+    pub body_timeout_secs: u64,
+    /// Seconds that a connection may be without a request.
+    pub idle_timeout_secs: u64,
+    /// MiB of bodies of requests that are not worked off.
+    pub body_memory_max_mb: usize,
+    /// Seconds that requests may take to finish after a signal to stop.
+    pub shutdown_grace_secs: u64,
+    /// Write memory into files before the process ends.
+    pub flush_on_shutdown: bool,
+    /// HTTPS, and nothing else, on the port.
     pub tls_enabled: bool,
+    /// PEM: the certificate, then those that lead to a root.
     pub tls_cert_path: String,
+    /// PEM: PKCS#8, PKCS#1 or SEC1.
     pub tls_key_path: String,
+    /// PEM: who signs the certificates that clients may show; empty = none are asked for.
+    pub tls_client_ca_path: String,
     /// Answer on a unix socket, too.
     pub unix_socket_enabled: bool,
     pub unix_socket_path: String,
@@ -61,6 +87,8 @@ pub struct Storage {
     pub meta_dir: String,
     /// MiB of points in memory at which writers wait, then get 503.
     pub cache_max_memory_mb: usize,
+    /// MiB that must be free on the disks; with less, writes get 503. 0 = no limit.
+    pub disk_min_free_mb: u64,
     pub s3: S3,
 }
 
@@ -171,8 +199,18 @@ pub struct Chdb {
 pub struct Cardinality {
     /// 0 = no limit.
     pub max_measurements_per_database: usize,
-    /// Without effect so far.
+    /// Values of one tag key of a measurement; 0 = no limit.
     pub max_tag_values_per_measurement: usize,
+    /// Series of all measurements of a database; 0 = no limit.
+    pub max_series_per_database: usize,
+}
+
+/// `[rate_limit]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RateLimit {
+    pub enabled: bool,
+    /// Writes, and as many other requests.
+    pub max_requests_per_second: u64,
 }
 
 /// `[auth]`
@@ -194,9 +232,20 @@ impl Default for Server {
             request_timeout_secs: 30,
             query_timeout_secs: 30,
             max_concurrent_queries: 0,
+            max_concurrent_requests: 0,
+            request_queue_timeout_ms: 1000,
+            max_connections: 10_000,
+            max_header_bytes: 128 << 10,
+            header_timeout_secs: 10,
+            body_timeout_secs: 20,
+            idle_timeout_secs: 180,
+            body_memory_max_mb: 256,
+            shutdown_grace_secs: 10,
+            flush_on_shutdown: true,
             tls_enabled: false,
             tls_cert_path: String::new(),
             tls_key_path: String::new(),
+            tls_client_ca_path: String::new(),
             unix_socket_enabled: false,
             unix_socket_path: "/var/run/hyperbytedb.sock".into(),
         }
@@ -211,6 +260,7 @@ impl Default for Storage {
             wal_dir: "./data/wal".into(),
             meta_dir: "./data/meta".into(),
             cache_max_memory_mb: 512,
+            disk_min_free_mb: 256,
             s3: S3::default(),
         }
     }
@@ -280,6 +330,7 @@ impl Default for Cardinality {
         Self {
             max_measurements_per_database: 10_000,
             max_tag_values_per_measurement: 100_000,
+            max_series_per_database: 10_000_000,
         }
     }
 }

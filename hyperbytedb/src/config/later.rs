@@ -7,16 +7,13 @@ use serde::{Deserialize, Serialize};
 
 /// Where keys without effect begin: whole sections end with a dot.
 pub const WITHOUT_EFFECT: &[&str] = &[
-    "server.request_timeout_secs",
     "flush.max_points_per_batch",
     "flush.wal_batch_size",
     "flush.wal_batch_delay_us",
     "compaction.",
     "chdb.session_data_path",
-    "cardinality.max_tag_values_per_measurement",
     "cluster.",
     "hinted_handoff.",
-    "rate_limit.",
     "storage.s3.",
 ];
 
@@ -59,13 +56,6 @@ impl Default for HintedHandoff {
             max_hint_age_secs: 3600,
         }
     }
-}
-
-/// `[rate_limit]`
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct RateLimit {
-    pub enabled: bool,
-    pub max_requests_per_second: u64,
 }
 
 /// `[cluster]`

@@ -101,17 +101,28 @@ where
     if expected > limit {
         return Err(HttpError::BodyTooLarge);
     }
-    let mut collected = BytesMut::with_capacity(expected);
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| HttpError::Body(error.to_string()))?;
         if let Ok(data) = frame.into_data() {
-            if collected.len() + data.len() > limit {
+            if first.len() + rest.len() + data.len() > limit {
                 return Err(HttpError::BodyTooLarge);
             }
-            collected.extend_from_slice(&data);
+            // The layers have taken it in already: it comes in one piece, not to be copied.
+            if first.is_empty() && rest.is_empty() {
+                first = data;
+                continue;
+            }
+            rest.extend_from_slice(&std::mem::take(&mut first));
+            rest.extend_from_slice(&data);
         }
     }
-    Ok(collected.freeze())
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
 }
 
 /// A gzip header without anything optional.

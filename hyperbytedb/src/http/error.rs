@@ -11,7 +11,7 @@ use super::Answer;
 use super::body::AnswerBody;
 use super::format::Format;
 use crate::auth::{AuthError, Forbidden};
-use crate::layers::Forged;
+use crate::layers::{Forged, OutcomeUnknown, Overloaded, RateLimited, ReceiveError};
 use crate::prometheus::PrometheusError;
 use crate::query::error::QueryError;
 use crate::write::WriteError;
@@ -65,6 +65,14 @@ pub enum HttpError {
     #[error("{0}")]
     Forged(#[from] Forged),
     #[error("{0}")]
+    Receive(#[from] ReceiveError),
+    #[error("{0}")]
+    Overloaded(#[from] Overloaded),
+    #[error("{0}")]
+    RateLimited(#[from] RateLimited),
+    #[error("{0}")]
+    OutcomeUnknown(#[from] OutcomeUnknown),
+    #[error("{0}")]
     Write(#[from] WriteError),
     #[error("{0}")]
     Query(#[from] QueryError),
@@ -105,8 +113,23 @@ impl HttpError {
             HttpError::NotFound => StatusCode::NOT_FOUND,
             HttpError::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             HttpError::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+            HttpError::Receive(error) => match error {
+                ReceiveError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                ReceiveError::Broken(_) => StatusCode::BAD_REQUEST,
+                ReceiveError::Slow | ReceiveError::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
+            },
+            HttpError::Overloaded(_) | HttpError::RateLimited(_) | HttpError::OutcomeUnknown(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             HttpError::Write(error) => write_status(error),
             HttpError::Query(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn retry_after(&self) -> HeaderValue {
+        match self {
+            HttpError::RateLimited(error) => HeaderValue::from(error.retry_after.as_secs()),
+            _ => HeaderValue::from_static(RETRY_SECONDS),
         }
     }
 
@@ -138,7 +161,7 @@ impl HttpError {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(REALM));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+            headers.insert(RETRY_AFTER, self.retry_after());
         }
         answer
     }
@@ -177,7 +200,9 @@ fn write_status(error: &WriteError) -> StatusCode {
         WriteError::Interrupted => StatusCode::INTERNAL_SERVER_ERROR,
         WriteError::Storage(error) => match error {
             StorageError::DatabaseNotFound(_) => StatusCode::NOT_FOUND,
-            StorageError::Full { .. } | StorageError::Stopped(_) => StatusCode::SERVICE_UNAVAILABLE,
+            StorageError::Full { .. } | StorageError::DiskFull(_) | StorageError::Stopped(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         },
     }

@@ -43,7 +43,7 @@ fn audience_of(path: &str, method: &Method, exposed: Exposed) -> Audience {
         _ if method == Method::OPTIONS => Audience::Everybody,
         "/ping" | "/status" | "/health" | "/ready" => Audience::Everybody,
         "/metrics" if exposed.metrics => Audience::Everybody,
-        "/api/v1/statements" if exposed.statements => Audience::Everybody,
+        "/api/v1/statements" if exposed.statements && method == Method::GET => Audience::Everybody,
         "/api/v1/statements" => Audience::Admins,
         path if path.starts_with("/debug/") => Audience::Admins,
         path if path.starts_with("/cluster/") || path.starts_with("/internal/") => Audience::Admins,
@@ -108,6 +108,8 @@ mod tests {
         assert_eq!(of("/metrics", closed), Audience::Users);
         assert_eq!(of("/api/v1/statements", closed), Audience::Admins);
         assert_eq!(of("/api/v1/statements", open), Audience::Everybody);
+        let reset = audience_of("/api/v1/statements", &Method::DELETE, open);
+        assert_eq!(reset, Audience::Admins);
         assert_eq!(of("/debug/vars", open), Audience::Admins);
         assert_eq!(of("/internal/x", open), Audience::Admins);
         let preflight = audience_of("/query", &Method::OPTIONS, closed);

@@ -22,27 +22,30 @@ pub fn ping(parameters: &Parameters) -> Answer {
 
 /// `/health`: whether this node can store and answer.
 pub fn health(engine: &Engine) -> Answer {
-    let (status, pass, message) = match engine.flush_error() {
-        None => (
-            StatusCode::OK,
-            "pass",
-            "ready for queries and writes".to_string(),
-        ),
-        Some(error) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "fail",
-            format!("flush failed: {error}"),
-        ),
+    let trouble = trouble(engine);
+    let (status, pass) = match trouble {
+        None => (StatusCode::OK, "pass"),
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "fail"),
     };
+    let message = trouble.unwrap_or_else(|| "ready for queries and writes".to_string());
     let body = serde_json::json!({
         "checks": [], "message": message, "name": "influxdb", "status": pass, "version": VERSION,
     });
     json(status, &body)
 }
 
+/// Why this node cannot store, if it cannot.
+fn trouble(engine: &Engine) -> Option<String> {
+    if let Some(full) = engine.disk_full() {
+        return Some(format!("read-only: {full}"));
+    }
+    let error = engine.flush_error()?;
+    Some(format!("flush failed: {error}"))
+}
+
 /// `/ready` of InfluxDB 2.x: since when this node answers, or why it cannot store.
 pub fn ready(engine: &Engine, diagnostics: &Diagnostics) -> Answer {
-    if engine.flush_error().is_some() {
+    if trouble(engine).is_some() {
         return health(engine);
     }
     let body = serde_json::json!({

@@ -18,7 +18,7 @@ use super::error::HttpError;
 use super::format::Format;
 use super::request::Received;
 use super::{buckets, cors, delete, operate, ping, prometheus, query, write};
-use crate::layers::Authorize;
+use crate::layers::{Authorize, Class};
 use crate::monitor::metrics::Scrape;
 use crate::monitor::{Diagnostics, Statistics, vars};
 use crate::query::service::QueryService;
@@ -70,6 +70,16 @@ fn methods_of(path: &str) -> Option<&'static str> {
 pub fn route_of(path: &str) -> &'static str {
     let found = PATHS.iter().find(|(name, _)| *name == path);
     found.map_or("other", |(name, _)| name)
+}
+
+/// What the path of a request is to the limits of layers.
+#[must_use]
+pub fn class_of(path: &str) -> Class {
+    match path {
+        "/ping" | "/health" | "/ready" | "/status" | "/metrics" => Class::Probe,
+        "/write" | "/api/v2/write" | "/api/v1/prom/write" => Class::Write,
+        _ => Class::Other,
+    }
 }
 
 fn check_method(path: &str, method: &Method) -> Result<(), HttpError> {

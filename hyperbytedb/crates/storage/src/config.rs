@@ -37,6 +37,13 @@ pub struct EngineConfig {
     pub layout: FileLayout,
     /// Measurements of one database, over all its policies; 0 = no limit.
     pub measurements_max: usize,
+    /// Series of one database, over all its policies; 0 = no limit.
+    pub series_max: usize,
+    /// Values of one tag key of a measurement; 0 = no limit.
+    pub tag_values_max: usize,
+    /// Bytes that must be free on the disks of the log and the files; with less, writes
+    /// are refused. 0 = no limit.
+    pub disk_free_bytes_min: u64,
     /// Parsed file footers that are kept.
     pub footers_max: usize,
 }
@@ -57,6 +64,9 @@ impl EngineConfig {
             write_wait: Duration::from_secs(5),
             layout: FileLayout::default(),
             measurements_max: 0,
+            series_max: 0,
+            tag_values_max: 0,
+            disk_free_bytes_min: 0,
             footers_max: 1024,
         }
     }

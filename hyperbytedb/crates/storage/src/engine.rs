@@ -10,9 +10,11 @@ use points::Batch;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
+use crate::cardinality::{Limits, SeriesBounds, refuse_new_series};
 use crate::clock::{HybridClock, SystemClock, Version, WallClock};
 use crate::config::EngineConfig;
 use crate::ddl::{self, DeleteRequest};
+use crate::disk::{DiskFull, Disks};
 use crate::effects::{AllEffects, Effects};
 use crate::error::{Result, StorageError};
 use crate::maintenance::{flush_all, flush_loop, merge_loop, wait_for_room};
@@ -108,6 +110,11 @@ impl Engine {
             file_id: AtomicU64::new(0),
             demand: Mutex::new(FlushDemand::default()),
             demanded: Condvar::new(),
+            disks: Disks::new(
+                vec![config.wal_dir.clone(), config.data_dir.clone()],
+                config.disk_free_bytes_min,
+            ),
+            series_bounds: SeriesBounds::default(),
             flushed: tokio::sync::Notify::new(),
             merges,
             flush_error: Mutex::new(None),
@@ -136,9 +143,12 @@ impl Engine {
     /// Stores a batch: durable (as `sync` says) and visible when this returns.
     ///
     /// # Errors
-    /// When the database or policy does not exist, memory is full, or the log cannot be
-    /// written. Nothing is stored then.
+    /// When the database or policy does not exist, memory or a disk is full, or the log
+    /// cannot be written. Nothing is stored then.
     pub async fn write(&self, request: WriteRequest) -> Result<WriteReport> {
+        if let Some(full) = self.disk_full() {
+            return Err(full.into());
+        }
         if !wait_for_room(&self.shared).await {
             crate::metrics::write_refused();
             return Err(StorageError::Full {
@@ -168,6 +178,7 @@ impl Engine {
                 let now = self.shared.clock.now_ns();
                 drop_expired(&mut batch, policy.cutoff(now), &mut report.dropped);
                 self.refuse_new_tables(&database, &policy.name, &mut batch, &mut report.dropped);
+                self.refuse_new_series(&database, &policy.name, &mut batch, &mut report.dropped);
                 self.register_bare_series(&database, &policy.name, &mut batch);
                 self.refuse_conflicts(&database, &policy.name, &mut batch, &mut report.dropped);
             }
@@ -266,6 +277,23 @@ impl Engine {
             }
             fits
         });
+    }
+
+    /// Refuses points of series that would be more than a database may have.
+    fn refuse_new_series(
+        &self,
+        database: &str,
+        policy: &str,
+        batch: &mut Batch,
+        dropped: &mut Dropped,
+    ) {
+        let limits = Limits {
+            series_max: self.shared.config.series_max,
+            tag_values_max: self.shared.config.tag_values_max,
+        };
+        let limits = (limits, &self.shared.series_bounds);
+        let schema = self.shared.schema.read();
+        refuse_new_series(&schema, limits, (database, policy), batch, dropped);
     }
 
     /// InfluxDB's index knows the series of a point whose only field was called time,
@@ -427,6 +455,12 @@ impl Engine {
     #[must_use]
     pub fn flush_error(&self) -> Option<String> {
         self.shared.flush_error.lock().clone()
+    }
+
+    /// The disk that has too little room for writes, if one has.
+    #[must_use]
+    pub fn disk_full(&self) -> Option<DiskFull> {
+        self.shared.disks.full()
     }
 
     /// Nanoseconds since 1970, as the engine sees it.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::clock::Version;
+use crate::disk::DiskFull;
 
 /// An error of the storage engine.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -34,6 +35,8 @@ pub enum StorageError {
         "engine: cache-max-memory-size exceeded: ({bytes}/{limit}); the flush to files is behind, try again"
     )]
     Full { bytes: usize, limit: usize },
+    #[error("{0}")]
+    DiskFull(#[from] DiskFull),
     #[error("{door} {path}: {message}")]
     Io {
         /// What was being done.

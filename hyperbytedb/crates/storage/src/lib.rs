@@ -9,10 +9,12 @@
 //!
 //! The engine knows neither HTTP nor gRPC nor InfluxQL.
 
+mod cardinality;
 mod clock;
 mod config;
 mod ddl;
 mod delete;
+mod disk;
 pub mod effects;
 mod engine;
 mod error;
@@ -49,6 +51,7 @@ pub use clock::{HybridClock, SystemClock, Version, WallClock};
 pub use config::{EngineConfig, Sync};
 pub use ddl::DeleteRequest;
 pub use delete::{SeriesPredicate, Tombstone};
+pub use disk::DiskFull;
 pub use engine::{Doors, Engine, WriteReport, WriteRequest};
 pub use error::{Result, StorageError};
 pub use files::{FileEntry, tag_column};

@@ -265,6 +265,16 @@ impl Schema {
             .collect()
     }
 
+    /// How many series a database has, over all its policies.
+    #[must_use]
+    pub fn series_count(&self, database: &str) -> usize {
+        let tables = self.tables.get(database).into_iter();
+        tables
+            .flat_map(BTreeMap::values)
+            .map(|table| table.read().series.len())
+            .sum()
+    }
+
     /// How many tables a database has.
     #[must_use]
     pub fn table_count(&self, database: &str) -> usize {

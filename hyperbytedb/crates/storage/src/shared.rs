@@ -7,8 +7,10 @@ use std::time::Instant;
 use crossbeam_channel::Sender;
 use parking_lot::{Condvar, Mutex, RwLock};
 
+use crate::cardinality::SeriesBounds;
 use crate::clock::HybridClock;
 use crate::config::EngineConfig;
+use crate::disk::Disks;
 use crate::meta::{Meta, Position};
 use crate::object::LocalStore;
 use crate::parquet::read::FooterCache;
@@ -56,6 +58,8 @@ pub(crate) struct Shared {
     pub file_id: AtomicU64,
     pub demand: Mutex<FlushDemand>,
     pub demanded: Condvar,
+    pub disks: Disks,
+    pub series_bounds: SeriesBounds,
     /// Woken after each flush.
     pub flushed: tokio::sync::Notify,
     /// Tables with runs to merge.

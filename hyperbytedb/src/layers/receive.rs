@@ -1,0 +1,356 @@
+//! Takes in the body of a request before anything else is done for it: what waits for a
+//! slow client then waits here, where it costs the bytes that came and nothing more.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::body::Body;
+use hyper::header::EXPECT;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use tower::{BoxError, Layer, Service};
+
+/// Bytes a second that a body must have on average; slower ones use up the time that
+/// they may stand still, once.
+const RATE_BYTES_MIN: u64 = 1024;
+/// Bytes that are counted as one.
+const UNIT_BYTES: usize = 1024;
+/// Room that is made for a body before it has come.
+const ROOM_BYTES_MAX: usize = 256 << 10;
+
+/// Why a body was not taken in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiveError {
+    /// In InfluxDB's words.
+    #[error("Request Entity Too Large")]
+    TooLarge,
+    #[error("the body came too slowly (server.body_timeout_secs); try again")]
+    Slow,
+    /// The bodies of all requests together use all memory there is for them.
+    #[error(
+        "the server is overloaded: bodies of requests fill server.body_memory_max_mb; try again"
+    )]
+    NoRoom,
+    /// The client broke off, or sent what is no body.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// What bodies may take.
+#[derive(Debug, Clone, Copy)]
+pub struct ReceiveLimits {
+    /// Bytes of one, as it is sent.
+    pub body_bytes_max: usize,
+    /// Bytes of all together that are not worked off.
+    pub memory_bytes_max: usize,
+    /// How long one may stand still.
+    pub stall: Duration,
+}
+
+/// Wraps services in [`Receive`].
+#[derive(Debug, Clone)]
+pub struct ReceiveLayer {
+    limits: ReceiveLimits,
+    memory: Arc<Semaphore>,
+}
+
+impl ReceiveLayer {
+    #[must_use]
+    pub fn new(limits: ReceiveLimits) -> Self {
+        let units = (limits.memory_bytes_max / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
+        Self {
+            limits,
+            memory: Arc::new(Semaphore::new(units)),
+        }
+    }
+}
+
+impl<S> Layer<S> for ReceiveLayer {
+    type Service = Receive<S>;
+
+    fn layer(&self, inner: S) -> Receive<S> {
+        Receive {
+            inner,
+            settings: self.clone(),
+        }
+    }
+}
+
+/// See [`ReceiveLayer`].
+#[derive(Debug, Clone)]
+pub struct Receive<S> {
+    inner: S,
+    settings: ReceiveLayer,
+}
+
+impl<S, In> Service<Request<In>> for Receive<S>
+where
+    S: Service<Request<Full<Bytes>>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    In: Body<Data = Bytes> + Unpin + Send + 'static,
+    In::Error: std::fmt::Display,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<In>) -> Self::Future {
+        // The one that said it is ready goes with the request.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let settings = self.settings.clone();
+        Box::pin(async move {
+            let (head, mut body) = request.into_parts();
+            if body.is_end_stream() {
+                let request = Request::from_parts(head, Full::default());
+                return inner.call(request).await.map_err(Into::into);
+            }
+            let mut intake = Intake::new(settings);
+            let received = match intake.take(&mut body).await {
+                Ok(received) => received,
+                Err(error) => {
+                    // Whoever waits for leave to send the body reads the answer first.
+                    if !head.headers.contains_key(EXPECT) {
+                        intake.discard(&mut body, &error).await;
+                    }
+                    return Err(error.into());
+                }
+            };
+            let request = Request::from_parts(head, Full::new(received));
+            inner.call(request).await.map_err(Into::into)
+        })
+    }
+}
+
+/// A body on its way in.
+struct Intake {
+    settings: ReceiveLayer,
+    started: Instant,
+    bytes: usize,
+    /// What it holds of the memory.
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Intake {
+    fn new(settings: ReceiveLayer) -> Self {
+        Self {
+            settings,
+            started: Instant::now(),
+            bytes: 0,
+            held: None,
+        }
+    }
+
+    async fn take<B>(&mut self, body: &mut B) -> Result<Bytes, ReceiveError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: std::fmt::Display,
+    {
+        let limit = self.settings.limits.body_bytes_max;
+        let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if expected > limit {
+            return Err(ReceiveError::TooLarge);
+        }
+        let mut first = Bytes::new();
+        let mut rest = BytesMut::new();
+        while let Some(data) = self.next(body).await? {
+            if self.bytes > limit {
+                return Err(ReceiveError::TooLarge);
+            }
+            self.hold()?;
+            if first.is_empty() && rest.is_empty() {
+                first = data;
+                continue;
+            }
+            if rest.is_empty() {
+                // Most bodies come in one piece and are never copied.
+                rest.reserve(expected.min(ROOM_BYTES_MAX).max(first.len() + data.len()));
+                rest.extend_from_slice(&first);
+                first = Bytes::new();
+            }
+            rest.extend_from_slice(&data);
+        }
+        let whole = if rest.is_empty() {
+            first
+        } else {
+            rest.freeze()
+        };
+        Ok(self.counted(whole))
+    }
+
+    /// The next bytes, within their time.
+    async fn next<B>(&mut self, body: &mut B) -> Result<Option<Bytes>, ReceiveError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: std::fmt::Display,
+    {
+        let stall = self.settings.limits.stall;
+        loop {
+            let earned = Duration::from_secs(self.bytes as u64 / RATE_BYTES_MIN);
+            let deadline = (self.started + stall + earned).min(Instant::now() + stall);
+            let frame = tokio::time::timeout_at(deadline, body.frame()).await;
+            let Some(frame) = frame.map_err(|_| ReceiveError::Slow)? else {
+                return Ok(None);
+            };
+            let frame = frame.map_err(|error| ReceiveError::Broken(error.to_string()))?;
+            // Trailers have no meaning here.
+            if let Ok(data) = frame.into_data()
+                && !data.is_empty()
+            {
+                self.bytes += data.len();
+                return Ok(Some(data));
+            }
+        }
+    }
+
+    /// Takes as much of the memory as has come.
+    fn hold(&mut self) -> Result<(), ReceiveError> {
+        let held = self.held.as_ref().map_or(0, |held| held.num_permits());
+        let wanted = self.bytes.div_ceil(UNIT_BYTES);
+        let more = u32::try_from(wanted.saturating_sub(held)).unwrap_or(u32::MAX);
+        if more == 0 {
+            return Ok(());
+        }
+        let memory = self.settings.memory.clone();
+        let more = memory
+            .try_acquire_many_owned(more)
+            .map_err(|_| ReceiveError::NoRoom)?;
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            None => self.held = Some(more),
+        }
+        Ok(())
+    }
+
+    /// The bytes, which give back their memory when the last who reads them is done.
+    fn counted(&mut self, bytes: Bytes) -> Bytes {
+        struct Counted {
+            bytes: Bytes,
+            _held: OwnedSemaphorePermit,
+        }
+        impl AsRef<[u8]> for Counted {
+            fn as_ref(&self) -> &[u8] {
+                &self.bytes
+            }
+        }
+        match self.held.take() {
+            Some(held) => Bytes::from_owner(Counted { bytes, _held: held }),
+            None => bytes,
+        }
+    }
+
+    /// Takes in what is left and forgets it: many clients send all of a request before
+    /// they look at the answer, and would see a broken connection instead.
+    async fn discard<B>(&mut self, body: &mut B, error: &ReceiveError)
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: std::fmt::Display,
+    {
+        if matches!(error, ReceiveError::Slow | ReceiveError::Broken(_)) {
+            return;
+        }
+        self.held = None;
+        let end = self
+            .bytes
+            .saturating_add(self.settings.limits.body_bytes_max);
+        while self.bytes <= end {
+            match self.next(body).await {
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::body::Frame;
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+
+    /// A body in pieces, which then ends or, without an end, says nothing more.
+    struct Pieces {
+        pieces: VecDeque<&'static str>,
+        ends: bool,
+    }
+
+    fn pieces(pieces: Vec<&'static str>, ends: bool) -> Pieces {
+        Pieces {
+            pieces: pieces.into(),
+            ends,
+        }
+    }
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            match self.pieces.pop_front() {
+                Some(piece) => Poll::Ready(Some(Ok(Frame::data(Bytes::from(piece))))),
+                None if self.ends => Poll::Ready(None),
+                None => Poll::Pending,
+            }
+        }
+    }
+
+    fn limits(body_bytes_max: usize, memory_bytes_max: usize) -> ReceiveLimits {
+        ReceiveLimits {
+            body_bytes_max,
+            memory_bytes_max,
+            stall: Duration::from_millis(1),
+        }
+    }
+
+    async fn received(
+        layer: &ReceiveLayer,
+        body: impl Body<Data = Bytes, Error = Infallible> + Unpin + Send + 'static,
+    ) -> Result<Bytes, ReceiveError> {
+        let inner = tower::service_fn(|request: Request<Full<Bytes>>| async move {
+            let collected = request.into_body().collect().await?;
+            Ok::<_, Infallible>(collected.to_bytes())
+        });
+        let answer = layer.layer(inner).call(Request::new(body)).await;
+        answer.map_err(|error| *error.downcast::<ReceiveError>().unwrap())
+    }
+
+    #[tokio::test]
+    async fn bodies_come_whole_and_give_back_their_memory() {
+        let layer = ReceiveLayer::new(limits(5, UNIT_BYTES));
+        let one = received(&layer, pieces(vec!["abc"], true)).await.unwrap();
+        assert_eq!(one, "abc");
+        let other = received(&layer, pieces(vec!["a"], true)).await;
+        assert_eq!(other, Err(ReceiveError::NoRoom));
+        drop(one);
+        let two = received(&layer, pieces(vec!["abc", "", "de"], true)).await;
+        assert_eq!(two.unwrap(), "abcde");
+        let none = received(&layer, Full::default()).await;
+        assert_eq!(none.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn too_large_and_too_slow_are_told_apart() {
+        let layer = ReceiveLayer::new(limits(4, 1 << 20));
+        let large = received(&layer, pieces(vec!["abc", "de"], true)).await;
+        assert_eq!(large, Err(ReceiveError::TooLarge));
+        let declared = received(&layer, Full::new(Bytes::from("abcde"))).await;
+        assert_eq!(declared, Err(ReceiveError::TooLarge));
+        let slow = received(&layer, pieces(vec!["abc"], false)).await;
+        assert_eq!(slow, Err(ReceiveError::Slow));
+    }
+}
