@@ -1,5 +1,6 @@
 //! The points of a scan themselves, in the order that is asked for.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::query::clickhouse::sources::field_array;
 use crate::query::column::arrow_error;
 use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
-use crate::query::scan::{Batches, FieldRef, Scan};
+use crate::query::scan::{Batches, FieldRef, Output, Scan};
 
 /// Rows of a batch that is handed on.
 const BATCH_ROWS: usize = 16_384;
@@ -140,17 +141,34 @@ fn check_memory(portions: &[Portion], context: &QueryContext) -> Result<(), Quer
     Ok(())
 }
 
-/// For each series of the portions its place in the order of keys.
-fn ranks_of(portions: &[Portion], view: &ReadView) -> HashMap<SeriesId, u32> {
+/// For each series of the portions its place in the order of the values of some tags,
+/// then of keys.
+fn ranks_of(portions: &[Portion], view: &ReadView, tags: &[&String]) -> HashMap<SeriesId, u32> {
     let stretches = portions
         .iter()
         .flat_map(|portion| portion.series.chunk_by(|a, b| a == b));
     let mut series: Vec<SeriesId> = stretches.map(|stretch| stretch[0]).collect();
-    let inner = view.table.read();
     series.sort_unstable();
     series.dedup();
-    series.sort_unstable_by(|a, b| inner.series.key(*a).cmp(inner.series.key(*b)));
-    series.into_iter().zip(0..).collect()
+    let inner = view.table.read();
+    let values = |id: SeriesId| tags.iter().map(|tag| inner.series.tag(id, tag)).collect();
+    let mut order: Vec<(Vec<Cow<'_, str>>, SeriesId)> =
+        series.into_iter().map(|id| (values(id), id)).collect();
+    order.sort_unstable_by(|(a_tags, a), (b_tags, b)| {
+        let keys = || inner.series.key(*a).cmp(inner.series.key(*b));
+        a_tags.cmp(b_tags).then_with(keys)
+    });
+    order.into_iter().map(|(_, id)| id).zip(0..).collect()
+}
+
+/// The columns of text in front as tags, when none of them is a field: then they order
+/// the series themselves.
+fn tags_in_front<'a>(output: &'a Output, texts: &[usize]) -> Option<Vec<&'a String>> {
+    let Output::Rows { fields, tags, .. } = output else {
+        return None;
+    };
+    let tag = |at: &usize| tags.get(at.checked_sub(fields.len())?);
+    texts.iter().map(tag).collect()
 }
 
 /// Compares rows of one time by columns of text; no text is the smallest.
@@ -174,7 +192,9 @@ fn order_of(
     scan: &Scan,
     limit: Option<u64>,
 ) -> Vec<Place> {
-    let ranks = ranks_of(portions, view);
+    let texts = scan.output.texts_in_front();
+    let tags = tags_in_front(&scan.output, &texts);
+    let ranks = ranks_of(portions, view, tags.as_deref().unwrap_or_default());
     let mut places: Vec<Place> = Vec::new();
     for (number, portion) in portions.iter().enumerate() {
         let mut row = 0;
@@ -195,9 +215,9 @@ fn order_of(
             }
         }
     }
-    places.sort_unstable_by_key(|place| (place.group, place.time, place.rank));
-    let texts = scan.output.texts_in_front();
-    if !texts.is_empty() {
+    // A stable sort makes use of the order that the rows of each series have.
+    places.sort_by_key(|place| (place.group, place.time, place.rank));
+    if tags.is_none() {
         let same = |a: &Place, b: &Place| (a.group, a.time) == (b.group, b.time);
         for ties in places.chunk_by_mut(same).filter(|ties| ties.len() > 1) {
             ties.sort_by(|a, b| compare_texts(a, b, portions, &texts));
