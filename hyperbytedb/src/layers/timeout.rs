@@ -74,18 +74,46 @@ where
         let answer = async move { answer.await.map_err(Into::into) };
         match (self.settings.limit, class) {
             (Some(limit), Class::Write) => {
-                // On a task of its own: it keeps its place among the requests that run
-                // until it has ended, however long that takes.
-                let answer = tokio::spawn(answer.in_current_span());
+                let answer = Outlive(Some(Box::pin(answer.in_current_span())));
                 Box::pin(async move {
                     match tokio::time::timeout(limit, answer).await {
-                        Ok(Ok(answer)) => answer,
-                        Ok(Err(broken)) => Err(broken.into()),
+                        Ok(answer) => answer,
                         Err(_elapsed) => Err(OutcomeUnknown(limit).into()),
                     }
                 })
             }
             _ => Box::pin(answer),
+        }
+    }
+}
+
+/// Work that goes on, on a task of its own, when nobody waits for it any more: it keeps its
+/// place among the requests that run until it has ended. As long as somebody waits it needs
+/// no task.
+struct Outlive<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+
+impl<T: Send + 'static> Future for Outlive<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let Some(work) = &mut self.0 else {
+            // Only after it was ready, when nobody polls.
+            return Poll::Pending;
+        };
+        let polled = work.as_mut().poll(context);
+        if polled.is_ready() {
+            self.0 = None;
+        }
+        polled
+    }
+}
+
+impl<T: Send + 'static> Drop for Outlive<T> {
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(work);
         }
     }
 }
@@ -130,6 +158,48 @@ mod tests {
         assert!(refused.to_string().contains("outcome is unknown"));
         gate.notify_one();
         ended.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_write_whose_client_goes_ends_as_well() {
+        let gate = Arc::new(Notify::new());
+        let (done, ended) = oneshot::channel();
+        let done = Arc::new(parking_lot::Mutex::new(Some(done)));
+        let inner = {
+            let gate = gate.clone();
+            tower::service_fn(move |_request: Request<()>| {
+                let (gate, done) = (gate.clone(), done.clone());
+                async move {
+                    gate.notified().await;
+                    if let Some(done) = done.lock().take() {
+                        let _heard = done.send(());
+                    }
+                    Ok::<_, Infallible>(())
+                }
+            })
+        };
+        let limit = Duration::from_secs(60);
+        let mut service = TimeoutLayer::new(Some(limit), CLASSIFY).layer(inner);
+        let mut answer = service.call(request("/write"));
+        let polled = futures_now(answer.as_mut()).await;
+        assert!(polled.is_none());
+        drop(answer);
+        gate.notify_one();
+        ended.await.unwrap();
+    }
+
+    /// Polls once.
+    async fn futures_now<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output>
+    where
+        F: ?Sized,
+    {
+        std::future::poll_fn(|context| {
+            Poll::Ready(match future.as_mut().poll(context) {
+                Poll::Ready(output) => Some(output),
+                Poll::Pending => None,
+            })
+        })
+        .await
     }
 
     #[tokio::test]
