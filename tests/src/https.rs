@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::raw::Raw;
+use crate::raw::{Raw, RawReply};
 use crate::tools;
 
 /// Who signs certificates.
@@ -208,6 +208,29 @@ impl Https {
             address: address.to_string(),
             config: Arc::new(config),
         }
+    }
+
+    /// Sends a request on a new connection and reads its answer.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> io::Result<RawReply> {
+        let (mut connection, _) = self.connect()?;
+        let mut request = format!(
+            "{method} {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        connection.send(format!("{request}\r\n{body}").as_bytes())?;
+        connection.reply()
     }
 
     /// A new connection, shaken.

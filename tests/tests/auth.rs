@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use process_tests::{Client, Node, Reply, Sandbox, wait};
+use process_tests::https::{Authority, FAST, Https};
+use process_tests::node::quoted;
+use process_tests::{Client, Sandbox, wait};
 use serde_json::Value;
 
 /// The rights of each user of the matrix, as statements that give them.
@@ -155,7 +157,55 @@ fn basic(user: &str) -> String {
     format!("Token {user}:pw-{user}")
 }
 
-fn run_as(client: &Client, authorization: &str, database: &str, text: &str) -> Reply {
+/// What came back, by whatever way it was asked for.
+struct Answer {
+    status: u16,
+    /// It asks for credentials.
+    challenge: bool,
+    body: String,
+}
+
+impl Answer {
+    fn text(&self) -> String {
+        self.body.clone()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{}: {error}", self.body))
+    }
+}
+
+/// A way to a node.
+trait Door {
+    fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer;
+}
+
+impl Door for Client {
+    fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let reply = self.send(method, target, headers, body);
+        let reply = reply.unwrap_or_else(|error| panic!("{method} {target}: {error}"));
+        Answer {
+            status: reply.status,
+            challenge: reply.headers.contains_key("www-authenticate"),
+            body: reply.text(),
+        }
+    }
+}
+
+impl Door for Https {
+    fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let reply = self.send(method, target, headers, body);
+        let reply = reply.unwrap_or_else(|error| panic!("{method} {target}: {error}"));
+        let asks = |(name, _): &(String, String)| name == "www-authenticate";
+        Answer {
+            status: reply.status,
+            challenge: reply.headers.iter().any(asks),
+            body: reply.body,
+        }
+    }
+}
+
+fn run_as(door: &dyn Door, authorization: &str, database: &str, text: &str) -> Answer {
     let target = format!(
         "/query?db={}&q={}",
         process_tests::client::encode(database),
@@ -167,14 +217,12 @@ fn run_as(client: &Client, authorization: &str, database: &str, text: &str) -> R
     } else {
         &headers[..]
     };
-    client
-        .send("POST", &target, headers, ())
-        .unwrap_or_else(|error| panic!("{text}: {error}"))
+    door.ask("POST", &target, headers, "")
 }
 
 /// Statements of an admin that must succeed.
-fn admin(client: &Client, text: &str) -> Value {
-    let reply = run_as(client, &basic("admin"), "db", text);
+fn admin(door: &dyn Door, text: &str) -> Value {
+    let reply = run_as(door, &basic("admin"), "db", text);
     assert_eq!(reply.status, 200, "{text}: {}", reply.text());
     let results = reply.json();
     assert!(
@@ -185,8 +233,7 @@ fn admin(client: &Client, text: &str) -> Value {
     results
 }
 
-fn populate(node: &Node) {
-    let client = node.client();
+fn populate(client: &dyn Door) {
     let first = "CREATE USER admin WITH PASSWORD 'pw-admin' WITH ALL PRIVILEGES";
     assert_eq!(run_as(client, "", "", first).status, 200);
     admin(client, "CREATE DATABASE db; CREATE DATABASE other");
@@ -220,19 +267,26 @@ fn before_there_is_an_admin_only_an_admin_can_be_created() {
             reply.text()
         );
     }
-    populate(&node);
+    populate(node.client());
     let again = "CREATE USER other WITH PASSWORD 'x' WITH ALL PRIVILEGES";
     assert_eq!(run_as(node.client(), "", "", again).status, 401);
 }
 
 #[test]
-fn every_route_is_for_whom_it_is_meant_before_and_after_a_crash() {
-    let sandbox = sandbox();
+fn every_route_is_for_whom_it_is_meant_over_https_before_and_after_a_crash() {
+    let mut sandbox = sandbox();
+    let authority = Authority::new(sandbox.path(), "root");
+    let pair = authority.pair(sandbox.path(), "node", FAST);
+    sandbox.set("server", "tls_enabled", "true");
+    sandbox.set("server", "tls_cert_path", &quoted(&pair.certificate));
+    sandbox.set("server", "tls_key_path", &quoted(&pair.key));
     let mut node = sandbox.start();
-    populate(&node);
+    let door = |url: &str| Https::new(url.trim_start_matches("https://"), &authority, None);
+    populate(&door(node.url()));
     for round in ["before", "after"] {
-        check_routes(node.client(), round);
-        check_statements(node.client(), round);
+        let door = door(node.url());
+        check_routes(&door, round);
+        check_statements(&door, round);
         node.kill();
         node = sandbox.start();
     }
@@ -242,7 +296,7 @@ fn every_route_is_for_whom_it_is_meant_before_and_after_a_crash() {
     }
 }
 
-fn check_routes(client: &Client, round: &str) {
+fn check_routes(door: &dyn Door, round: &str) {
     for (method, target, body, statuses) in ROWS {
         for (column, expected) in statuses.iter().enumerate() {
             let authorization = match column {
@@ -254,16 +308,14 @@ fn check_routes(client: &Client, round: &str) {
             if !authorization.is_empty() {
                 headers.push(("Authorization", authorization.as_str()));
             }
-            let reply = client.send(method, target, &headers, *body);
-            let reply = reply.unwrap_or_else(|error| panic!("{method} {target}: {error}"));
+            let reply = door.ask(method, target, &headers, body);
             assert_eq!(
                 reply.status,
                 *expected,
                 "{round} the crash: {method} {target} with {authorization:?}: {}",
                 reply.text()
             );
-            let challenge = reply.headers.get("www-authenticate");
-            assert_eq!(challenge.is_some(), *expected == 401, "{method} {target}");
+            assert_eq!(reply.challenge, *expected == 401, "{method} {target}");
             if *expected == 401 || *expected == 403 {
                 let text = reply.json()["error"].as_str().map(str::to_string);
                 assert!(
@@ -275,7 +327,7 @@ fn check_routes(client: &Client, round: &str) {
     }
 }
 
-fn check_statements(client: &Client, round: &str) {
+fn check_statements(door: &dyn Door, round: &str) {
     for (text, may) in STATEMENTS {
         for (user, _) in USERS {
             let letter = &user[..1];
@@ -283,7 +335,7 @@ fn check_statements(client: &Client, round: &str) {
             if user == "admin" && text.contains("DROP DATABASE") {
                 continue;
             }
-            let reply = run_as(client, &basic(user), "db", text);
+            let reply = run_as(door, &basic(user), "db", text);
             let expected = if may.contains(letter) { 200 } else { 403 };
             assert_eq!(
                 reply.status,
@@ -300,7 +352,7 @@ fn check_statements(client: &Client, round: &str) {
 fn a_new_password_a_dropped_user_and_a_revoked_right_count_at_once() {
     let sandbox = sandbox();
     let node = sandbox.start();
-    populate(&node);
+    populate(node.client());
     let client = node.client();
     let status =
         |authorization: &str| run_as(client, authorization, "db", "SELECT v FROM m").status;
@@ -322,7 +374,7 @@ fn a_new_password_a_dropped_user_and_a_revoked_right_count_at_once() {
 fn lists_show_what_their_reader_may_see() {
     let sandbox = sandbox();
     let node = sandbox.start();
-    populate(&node);
+    populate(node.client());
     let client = node.client();
     let body = |user: &str, text: &str| run_as(client, &basic(user), "db", text).text();
     for (user, seen) in [("nobody", false), ("reader", true), ("writer", true)] {
@@ -360,7 +412,7 @@ fn lists_show_what_their_reader_may_see() {
 fn a_continuous_query_gets_no_further_than_its_owner() {
     let sandbox = sandbox();
     let node = sandbox.start();
-    populate(&node);
+    populate(node.client());
     let client = node.client();
     let create = |user: &str, into: &str| {
         let text = format!(
@@ -401,7 +453,7 @@ fn a_forged_mark_of_replication_is_refused() {
     let writer = basic("writer");
     let sandbox = sandbox().with("cluster", "secret", "\"between us\"");
     let node = sandbox.start();
-    populate(&node);
+    populate(node.client());
     let write = |headers: &[(&str, &str)]| {
         let reply = node
             .client()

@@ -181,7 +181,7 @@ mod tests {
         let limit = Duration::from_secs(60);
         let mut service = TimeoutLayer::new(Some(limit), CLASSIFY).layer(inner);
         let mut answer = service.call(request("/write"));
-        let polled = futures_now(answer.as_mut()).await;
+        let polled = polled_once(answer.as_mut()).await;
         assert!(polled.is_none());
         drop(answer);
         gate.notify_one();
@@ -189,10 +189,7 @@ mod tests {
     }
 
     /// Polls once.
-    async fn futures_now<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output>
-    where
-        F: ?Sized,
-    {
+    async fn polled_once<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Option<F::Output> {
         std::future::poll_fn(|context| {
             Poll::Ready(match future.as_mut().poll(context) {
                 Poll::Ready(output) => Some(output),
