@@ -1,4 +1,7 @@
-//! Comma-separated values: a header for each statement, then a line for each row.
+//! Comma-separated values: a line for each row, below a header for each statement, and
+//! another one where the columns change within it.
+
+use std::sync::Arc;
 
 use arrow::array::Array;
 use chrono_tz::Tz;
@@ -14,7 +17,8 @@ use crate::query::value::Value;
 pub struct CsvEncoder {
     options: Options,
     any: bool,
-    header: bool,
+    /// Columns of the header above, within a statement.
+    header: Option<Arc<Vec<String>>>,
 }
 
 impl CsvEncoder {
@@ -23,7 +27,7 @@ impl CsvEncoder {
         CsvEncoder {
             options,
             any: false,
-            header: false,
+            header: None,
         }
     }
 }
@@ -40,18 +44,18 @@ impl Encode for CsvEncoder {
         _messages: &[Message],
         _out: &mut Vec<u8>,
     ) {
-        self.header = false;
+        self.header = None;
     }
 
     fn chunk(&mut self, chunk: &SeriesChunk, out: &mut Vec<u8>) {
         if chunk.rows() == 0 {
             return;
         }
-        if !self.header {
+        if self.header.as_ref() != Some(&chunk.columns) {
             if self.any {
                 out.push(b'\n');
             }
-            (self.any, self.header) = (true, true);
+            (self.any, self.header) = (true, Some(Arc::clone(&chunk.columns)));
             out.extend_from_slice(b"name,tags");
             for column in chunk.columns.iter() {
                 out.push(b',');

@@ -174,6 +174,17 @@ fn csv_has_a_header_and_escaped_tags() {
 }
 
 #[test]
+fn csv_repeats_the_header_where_the_columns_change() {
+    let mut other = chunk("b", vec![2], vec![Some(2.0)]);
+    other.columns = Arc::new(vec!["time".to_owned(), "w".to_owned()]);
+    let chunks = [chunk("a", vec![1], vec![Some(1.0)]), other];
+    assert_eq!(
+        encode(&mut CsvEncoder::new(Options::default()), &chunks, None),
+        "name,tags,time,v\ncpu,host=a,1,1\n\nname,tags,time,w\ncpu,host=b,2,2\n"
+    );
+}
+
+#[test]
 fn msgpack_times_are_an_extension() {
     let mut encoder = MsgpackEncoder::new(Options::default());
     let mut out = Vec::new();
