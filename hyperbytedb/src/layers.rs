@@ -4,7 +4,6 @@
 
 mod authenticate;
 mod authorize;
-mod drain;
 mod held;
 mod identify;
 mod in_flight;
@@ -20,7 +19,6 @@ use std::sync::Arc;
 
 pub use authenticate::{Authenticate, AuthenticateLayer, Gate};
 pub use authorize::{Authorize, AuthorizeLayer, Guarded};
-pub use drain::drain;
 pub use held::Held;
 pub use identify::{Identify, IdentifyLayer, VERSION};
 pub use in_flight::{InFlight, InFlightLayer, InFlightService, RunningRequest};

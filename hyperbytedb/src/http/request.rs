@@ -8,7 +8,7 @@ use hyper::{Method, Request};
 use super::body::{inflate, read};
 use super::error::HttpError;
 use crate::auth::Identity;
-use crate::layers::{Replicated, drain};
+use crate::layers::Replicated;
 
 /// A request whose head was read and whose body may be, once.
 pub struct Received<B> {
@@ -54,11 +54,6 @@ where
     /// When it is too large, or the client breaks off.
     pub async fn body(&mut self) -> Result<Bytes, HttpError> {
         read(&mut self.body, self.body_bytes_max).await
-    }
-
-    /// Takes in what is left of the body and forgets it.
-    pub async fn discard(&mut self) {
-        drain(&self.headers, &mut self.body).await;
     }
 
     /// The body without gzip, where the client says that there is some.

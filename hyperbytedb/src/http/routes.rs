@@ -98,23 +98,14 @@ impl Routes {
     {
         let path = request.uri().path().to_string();
         let mut request = Received::new(request, self.body_bytes_max);
-        if let Err(refused) = check_method(&path, &request.method) {
-            request.discard().await;
-            return Err(refused);
-        }
+        check_method(&path, &request.method)?;
         let origin = request.headers.get(ORIGIN).cloned();
         let format = Format::of(&request.headers, request.asks("pretty"));
         let mut answer = if request.method == Method::OPTIONS {
             ping::options()
         } else {
             let answer = self.answer(&path, &mut request).await;
-            match answer {
-                Ok(answer) => answer,
-                Err(error) => {
-                    request.discard().await;
-                    error.answer(format)
-                }
-            }
+            answer.unwrap_or_else(|error| error.answer(format))
         };
         if let Some(origin) = origin {
             cors::allow(origin, answer.headers_mut());

@@ -4,13 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Buf;
-use hyper::body::Body;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use tower::{Layer, Service};
-
-use super::drain::drain;
 
 /// Looks at the head of a request.
 pub trait Gate<Out>: Clone + Send + 'static {
@@ -52,8 +48,7 @@ where
     S::Future: Send,
     S::Error: Send,
     G: Gate<Out> + Sync,
-    In: Body + Unpin + Send + 'static,
-    In::Data: Buf + Send,
+    In: Send + 'static,
     Out: Send + 'static,
 {
     type Response = Response<Out>;
@@ -76,10 +71,7 @@ where
                     head.extensions.insert(pass);
                     inner.call(Request::from_parts(head, body)).await
                 }
-                Err(refusal) => {
-                    drain(&head.headers, body).await;
-                    Ok(refusal)
-                }
+                Err(refusal) => Ok(refusal),
             }
         })
     }

@@ -6,13 +6,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use hyper::body::Body;
 use hyper::header::HeaderMap;
 use hyper::http::Extensions;
 use hyper::{Request, Response};
 use tower::{Layer, Service};
-
-use super::drain::drain;
 
 /// The mark of a replicated write: `true`.
 pub const REPLICATED: &str = "x-hyperbytedb-replicated";
@@ -128,8 +125,6 @@ where
     S: Service<Request<In>, Response = Response<Out>>,
     S::Future: Send + 'static,
     S::Error: 'static,
-    In: Body + Unpin + Send + 'static,
-    In::Data: Send,
     Out: Send + 'static,
     C: Send + Sync + 'static,
 {
@@ -153,11 +148,7 @@ where
             }
             Err(forged) => {
                 let refusal = (self.refuse)(forged);
-                let (head, body) = request.into_parts();
-                Box::pin(async move {
-                    drain(&head.headers, body).await;
-                    Ok(refusal)
-                })
+                Box::pin(async move { Ok(refusal) })
             }
         }
     }

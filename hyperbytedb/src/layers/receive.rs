@@ -1,5 +1,7 @@
 //! Takes in the body of a request before anything else is done for it: what waits for a
-//! slow client then waits here, where it costs the bytes that came and nothing more.
+//! slow client then waits here, where it costs the bytes that came and nothing more. The
+//! layers below may refuse a request at once: nothing is left on the connection of what
+//! the client sends before it looks at the answer.
 
 use std::future::Future;
 use std::pin::Pin;

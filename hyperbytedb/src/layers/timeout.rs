@@ -134,8 +134,15 @@ mod tests {
         Request::get(path).body(()).unwrap()
     }
 
-    #[tokio::test]
-    async fn a_slow_write_is_answered_and_still_ends() {
+    /// A service that answers once the gate is notified, and says when it has ended.
+    #[allow(clippy::type_complexity)]
+    fn gated(
+        limit: Duration,
+    ) -> (
+        Timeout<impl Service<Request<()>, Response = (), Error = Infallible, Future: Send> + Clone>,
+        Arc<Notify>,
+        oneshot::Receiver<()>,
+    ) {
         let gate = Arc::new(Notify::new());
         let (done, ended) = oneshot::channel();
         let done = Arc::new(parking_lot::Mutex::new(Some(done)));
@@ -152,8 +159,13 @@ mod tests {
                 }
             })
         };
-        let limit = Duration::from_millis(1);
-        let mut service = TimeoutLayer::new(Some(limit), CLASSIFY).layer(inner);
+        let service = TimeoutLayer::new(Some(limit), CLASSIFY).layer(inner);
+        (service, gate, ended)
+    }
+
+    #[tokio::test]
+    async fn a_slow_write_is_answered_and_still_ends() {
+        let (mut service, gate, ended) = gated(Duration::from_millis(1));
         let refused = service.call(request("/write")).await.unwrap_err();
         assert!(refused.to_string().contains("outcome is unknown"));
         gate.notify_one();
@@ -162,24 +174,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_write_whose_client_goes_ends_as_well() {
-        let gate = Arc::new(Notify::new());
-        let (done, ended) = oneshot::channel();
-        let done = Arc::new(parking_lot::Mutex::new(Some(done)));
-        let inner = {
-            let gate = gate.clone();
-            tower::service_fn(move |_request: Request<()>| {
-                let (gate, done) = (gate.clone(), done.clone());
-                async move {
-                    gate.notified().await;
-                    if let Some(done) = done.lock().take() {
-                        let _heard = done.send(());
-                    }
-                    Ok::<_, Infallible>(())
-                }
-            })
-        };
-        let limit = Duration::from_secs(60);
-        let mut service = TimeoutLayer::new(Some(limit), CLASSIFY).layer(inner);
+        let (mut service, gate, ended) = gated(Duration::from_secs(60));
         let mut answer = service.call(request("/write"));
         let polled = polled_once(answer.as_mut()).await;
         assert!(polled.is_none());
