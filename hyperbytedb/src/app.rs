@@ -1,18 +1,24 @@
 //! Where everything is put together: config in, a running node out.
 
+#[cfg(test)]
+mod cost;
+
+use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chdb::{ChdbError, Pool};
+use hyper::body::Body;
 use hyper::http::Extensions;
-use hyper::{HeaderMap, StatusCode, Version};
+use hyper::{HeaderMap, Request, Response, StatusCode, Version};
 use storage::{Engine, StorageError};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tower::{Layer, ServiceBuilder};
+use tower::{BoxError, Layer, Service, ServiceBuilder};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 
@@ -20,7 +26,7 @@ use crate::auth::Users;
 use crate::config::Config;
 use crate::continuous;
 use crate::http::{
-    Format, HttpError, HttpGate, HttpService, RescueLayer, Routes, class_of, route_of,
+    Backends, Format, HttpError, HttpGate, HttpService, RescueLayer, Routes, class_of, route_of,
 };
 use crate::layers::{
     AuthenticateLayer, AuthorizeLayer, IdentifyLayer, InFlight, InFlightLayer, LoopGuardLayer,
@@ -81,40 +87,29 @@ impl App {
     /// When one of them cannot be used; the text says which and why.
     pub async fn start(config: Config) -> Result<Self, AppError> {
         let server = server(&config)?;
-        let engine = Arc::new(Engine::open(config.engine())?);
-        // Inside of a directory that the engine holds locked: no other process comes there.
-        let scratch = Path::new(&config.storage.meta_dir).join("chdb");
-        let pool = Arc::new(Pool::open(config.chdb.pool_size, &scratch)?);
-        let statistics = Arc::new(Statistics::default());
-        let write = WriteService::new(
+        let services = Services::open(&config)?;
+        let Services {
+            shared,
+            users,
+            write,
+            query,
+        } = &services;
+        let (engine, statistics) = (&shared.engine, &shared.statistics);
+        let udp = start_udp(&config, engine, write, statistics).await?;
+        let in_flight = InFlight::default();
+        let routes = services.routes(&config)?;
+        let gate = services.gate(&config);
+        let http = HttpService::new(stack(&config, in_flight.clone(), gate, routes));
+        let continuous = continuous::run::run(
             engine.clone(),
-            config.server.max_points_per_request,
-            config.write.unsigned_integers,
+            query.clone(),
+            users.clone(),
             statistics.clone(),
         );
-        let udp = start_udp(&config, &engine, &write, &statistics).await?;
-        let users = Arc::new(Users::new(engine.clone(), config.auth()));
-        let shared = Shared {
-            engine: engine.clone(),
-            pool,
-            statistics: statistics.clone(),
-            diagnostics: Arc::default(),
-            statements: Arc::new(config.statements()),
-        };
-        let query = query_service(&config, &shared);
-        let gate = HttpGate {
-            users: users.clone(),
-            exposed: config.exposed(),
-            statistics: statistics.clone(),
-        };
-        let in_flight = InFlight::default();
-        let routes = routes(&config, &shared, write, query.clone())?;
-        let http = stack(&config, in_flight.clone(), gate, routes);
-        let continuous = continuous::run::run(engine.clone(), query, users, statistics);
         let continuous = tokio::spawn(continuous);
         Ok(Self {
             server,
-            engine,
+            engine: engine.clone(),
             http,
             in_flight,
             grace: Duration::from_secs(config.server.shutdown_grace_secs),
@@ -242,6 +237,74 @@ struct Shared {
     statements: Arc<Statements>,
 }
 
+/// What answers once a request has come through all layers.
+struct Services {
+    shared: Shared,
+    users: Arc<Users>,
+    write: WriteService,
+    query: QueryService,
+}
+
+impl Services {
+    /// Opens the storage engine and the embedded ClickHouse.
+    fn open(config: &Config) -> Result<Self, AppError> {
+        let engine = Arc::new(Engine::open(config.engine())?);
+        // Inside of a directory that the engine holds locked: no other process comes there.
+        let scratch = Path::new(&config.storage.meta_dir).join("chdb");
+        let pool = Arc::new(Pool::open(config.chdb.pool_size, &scratch)?);
+        let shared = Shared {
+            engine,
+            pool,
+            statistics: Arc::default(),
+            diagnostics: Arc::default(),
+            statements: Arc::new(config.statements()),
+        };
+        let write = WriteService::new(
+            shared.engine.clone(),
+            config.server.max_points_per_request,
+            config.write.unsigned_integers,
+            shared.statistics.clone(),
+        );
+        Ok(Self {
+            users: Arc::new(Users::new(shared.engine.clone(), config.auth())),
+            query: query_service(config, &shared),
+            write,
+            shared,
+        })
+    }
+
+    fn gate(&self, config: &Config) -> HttpGate {
+        HttpGate {
+            users: self.users.clone(),
+            exposed: config.exposed(),
+            statistics: self.shared.statistics.clone(),
+        }
+    }
+
+    fn routes(&self, config: &Config) -> Result<Routes, AppError> {
+        let shared = &self.shared;
+        let scrape = scrape(config, |node_id| Sources {
+            engine: shared.engine.clone(),
+            pool: shared.pool.clone(),
+            query: self.query.clone(),
+            statements: shared.statements.clone(),
+            statistics: shared.statistics.clone(),
+            diagnostics: shared.diagnostics.clone(),
+            node_id,
+        })?;
+        Ok(Routes::new(Backends {
+            write: AuthorizeLayer.layer(self.write.clone()),
+            query: AuthorizeLayer.layer(self.query.clone()),
+            engine: shared.engine.clone(),
+            statistics: shared.statistics.clone(),
+            diagnostics: shared.diagnostics.clone(),
+            statements: shared.statements.clone(),
+            scrape,
+            body_bytes_max: config.server.max_body_size_bytes,
+        }))
+    }
+}
+
 /// The query service, its reader and its limits.
 fn query_service(config: &Config, shared: &Shared) -> QueryService {
     let engine = &shared.engine;
@@ -272,37 +335,25 @@ fn query_service(config: &Config, shared: &Shared) -> QueryService {
     )
 }
 
-/// What answers requests that have come through all layers.
-fn routes(
-    config: &Config,
-    shared: &Shared,
-    write: WriteService,
-    query: QueryService,
-) -> Result<Routes, AppError> {
-    let scrape = scrape(config, |node_id| Sources {
-        engine: shared.engine.clone(),
-        pool: shared.pool.clone(),
-        query: query.clone(),
-        statements: shared.statements.clone(),
-        statistics: shared.statistics.clone(),
-        diagnostics: shared.diagnostics.clone(),
-        node_id,
-    })?;
-    Ok(Routes {
-        write: AuthorizeLayer.layer(write),
-        query: AuthorizeLayer.layer(query),
-        engine: shared.engine.clone(),
-        statistics: shared.statistics.clone(),
-        diagnostics: shared.diagnostics.clone(),
-        statements: shared.statements.clone(),
-        scrape,
-        body_bytes_max: config.server.max_body_size_bytes,
-    })
-}
-
 /// The layers of a request, outermost first.
-fn stack(config: &Config, in_flight: InFlight, gate: HttpGate, routes: Routes) -> HttpService {
-    let stack = ServiceBuilder::new()
+fn stack<In>(
+    config: &Config,
+    in_flight: InFlight,
+    gate: HttpGate,
+    routes: Routes,
+) -> impl Service<
+    Request<In>,
+    Response = Response<impl Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static>,
+    Error = Infallible,
+    Future: Send + 'static,
+> + Clone
++ Send
++ Sync
++ 'static
+where
+    In: Body<Data = Bytes, Error: std::fmt::Display> + Unpin + Send + 'static,
+{
+    ServiceBuilder::new()
         // Outermost, so that every answer, errors of the layers below included, carries
         // the version that clients look for and an id to ask about.
         .layer(IdentifyLayer)
@@ -333,8 +384,7 @@ fn stack(config: &Config, in_flight: InFlight, gate: HttpGate, routes: Routes) -
             config.peers(),
             |forged| HttpError::from(forged).answer(Format::default()),
         ))
-        .service(routes);
-    HttpService::new(stack)
+        .service(routes)
 }
 
 /// Sets up metrics, when the configuration asks for them.

@@ -24,7 +24,7 @@ pub use error::HttpError;
 pub use format::Format;
 pub use gate::{Exposed, HttpGate};
 pub use rescue::{Rescue, RescueLayer};
-pub use routes::{Routes, class_of, route_of};
+pub use routes::{Backends, Routes, class_of, route_of};
 pub use service::HttpService;
 
 /// An answer on its way to the client.

@@ -34,7 +34,7 @@ pub use trace::{Trace, TraceLayer};
 
 /// The id of a request, put there by [`IdentifyLayer`].
 #[derive(Debug, Clone)]
-pub struct RequestId(pub String);
+pub struct RequestId(pub Arc<str>);
 
 /// The certificate (DER) that the client of a request showed, put there by the accepting
 /// side after one of `server.tls_client_ca_path` was found to have signed it.

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use process_tests::client::encode;
+use process_tests::raw::Raw;
 use process_tests::{Client, Node, Sandbox, tools, wait};
 use serde_json::json;
 
@@ -56,6 +57,11 @@ fn work(node: &Node) {
     assert!(failed.text().contains("database not found"));
     let invalid = client.try_query("d", "SELECT").expect("a reply");
     assert_eq!(invalid.status, 400);
+    let mut large = Raw::connect(node.address()).unwrap();
+    large
+        .send(b"POST /write?db=d HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 30000000\r\n\r\n")
+        .unwrap();
+    assert_eq!(large.reply().unwrap().status, 413);
 }
 
 #[test]
@@ -78,6 +84,9 @@ fn what_is_documented_is_what_is_answered() {
     let _first = scrape(&node);
     let text = scrape(&node);
     assert_eq!(families(&text), documented);
+    let refused = "hyperbytedb_http_requests_refused_total{reason=\"body_too_large\"}";
+    assert_eq!(value(&text, refused), 1.0);
+    assert!(value(&text, "hyperbytedb_http_connections") >= 1.0);
     assert_eq!(value(&text, "hyperbytedb_ingestion_points_total"), 2.0);
     assert_eq!(value(&text, "hyperbytedb_series"), 2.0);
     assert_eq!(value(&text, "hyperbytedb_wal_backlog_entries"), 1.0);

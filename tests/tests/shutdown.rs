@@ -59,6 +59,18 @@ fn a_request_that_does_not_end_is_named_and_left() {
 }
 
 #[test]
+fn a_hangup_without_certificates_ends_nothing() {
+    let sandbox = Sandbox::new();
+    let node = sandbox.start();
+    node.signal("HUP");
+    wait::until("the log names it", NOTICE_LIMIT, || {
+        sandbox.log().contains("SIGHUP").then_some(())
+    });
+    assert_eq!(node.client().get("/ping").status, 204);
+    node.stop();
+}
+
+#[test]
 fn without_a_flush_the_log_has_everything() {
     let sandbox = Sandbox::new().with("server", "flush_on_shutdown", "false");
     let node = sandbox.start();

@@ -5,9 +5,8 @@ use std::io::Read;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
@@ -88,43 +87,6 @@ impl Body for AnswerBody {
     }
 }
 
-/// Reads a whole body of at most `limit` bytes.
-///
-/// # Errors
-/// When it is larger, or the client breaks off.
-pub async fn read<B>(mut body: B, limit: usize) -> Result<Bytes, HttpError>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
-{
-    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if expected > limit {
-        return Err(HttpError::BodyTooLarge);
-    }
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| HttpError::Body(error.to_string()))?;
-        if let Ok(data) = frame.into_data() {
-            if first.len() + rest.len() + data.len() > limit {
-                return Err(HttpError::BodyTooLarge);
-            }
-            // The layers have taken it in already: it comes in one piece, not to be copied.
-            if first.is_empty() && rest.is_empty() {
-                first = data;
-                continue;
-            }
-            rest.extend_from_slice(&std::mem::take(&mut first));
-            rest.extend_from_slice(&data);
-        }
-    }
-    Ok(if rest.is_empty() {
-        first
-    } else {
-        rest.freeze()
-    })
-}
-
 /// A gzip header without anything optional.
 const GZIP_HEADER_BYTES: usize = 10;
 /// What Go says of data that is cut off.
@@ -187,12 +149,5 @@ mod tests {
             Err(HttpError::Body(_))
         ));
         assert!(inflate(&Bytes::new(), 10).unwrap().is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_body_over_the_limit_is_refused() {
-        let body = http_body_util::Full::new(Bytes::from("12345"));
-        assert_eq!(read(body.clone(), 5).await.unwrap(), "12345");
-        assert!(matches!(read(body, 4).await, Err(HttpError::BodyTooLarge)));
     }
 }

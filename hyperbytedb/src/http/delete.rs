@@ -1,8 +1,6 @@
 //! `POST /api/v2/delete`: points of a bucket within a time, of series with certain tags.
 
-use bytes::Bytes;
 use chrono::DateTime;
-use hyper::body::Body;
 use hyper::{Response, StatusCode};
 use influxql::ast::{
     BinaryOp, DeleteSeries, Expr, Measurement, MeasurementName, Source, Statement,
@@ -42,22 +40,18 @@ struct What {
 ///
 /// # Errors
 /// In the order and words of InfluxDB 1.12: bucket, body, times, predicate.
-pub async fn handle<B>(
+pub async fn handle(
     service: &QueryService,
-    request: &mut Received<B>,
+    request: &mut Received,
     engine: &Engine,
-) -> Result<Answer, HttpError>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
-{
+) -> Result<Answer, HttpError> {
     let target = Target::of_bucket(&request.parameters).map_err(|error| match error {
         HttpError::Bucket(text) => HttpError::DeleteTarget(format!("bucket: {text}")),
         other => other,
     })?;
     check_target(&target, engine)?;
     may_write(&request.identity, &target.database)?;
-    let body = request.body().await?;
+    let body = request.body();
     let what: What = serde_json::from_slice(&body)
         .map_err(|error| HttpError::Delete(format!("cannot parse request body: {error}")))?;
     let delete = statement_of(&what, target.policy.as_deref())?;

@@ -12,6 +12,7 @@ use super::body::AnswerBody;
 use super::format::Format;
 use crate::auth::{AuthError, Forbidden};
 use crate::layers::{Forged, OutcomeUnknown, Overloaded, RateLimited, ReceiveError};
+use crate::monitor::metrics::name;
 use crate::prometheus::PrometheusError;
 use crate::query::error::QueryError;
 use crate::write::WriteError;
@@ -126,6 +127,28 @@ impl HttpError {
         }
     }
 
+    /// Which limit or check has refused a request, for the metric of refusals.
+    fn refusal(&self) -> Option<&'static str> {
+        Some(match self {
+            HttpError::Auth(AuthError::AdminRequired { .. })
+            | HttpError::Forbidden(_)
+            | HttpError::Forged(_)
+            | HttpError::Query(QueryError::Forbidden(_))
+            | HttpError::Write(WriteError::Forbidden(_)) => "privileges",
+            HttpError::Auth(_) => "credentials",
+            HttpError::RateLimited(_) => "rate_limit",
+            HttpError::Overloaded(_) => "overloaded",
+            HttpError::OutcomeUnknown(_) => "timeout",
+            HttpError::BodyTooLarge | HttpError::Receive(ReceiveError::TooLarge) => {
+                "body_too_large"
+            }
+            HttpError::Receive(ReceiveError::Slow) => "body_too_slow",
+            HttpError::Receive(ReceiveError::NoRoom) => "body_memory",
+            HttpError::Receive(ReceiveError::Broken(_)) => "body_broken",
+            _ => return None,
+        })
+    }
+
     fn retry_after(&self) -> HeaderValue {
         match self {
             HttpError::RateLimited(error) => HeaderValue::from(error.retry_after.as_secs()),
@@ -136,6 +159,9 @@ impl HttpError {
     /// The answer, in the format that the client asked for.
     #[must_use]
     pub fn answer(&self, format: Format) -> Answer {
+        if let Some(reason) = self.refusal() {
+            metrics::counter!(name::HTTP_REFUSED, "reason" => reason).increment(1);
+        }
         match self {
             HttpError::NotFound => return plain(StatusCode::NOT_FOUND, "404 page not found\n"),
             HttpError::Method(allowed) => {

@@ -1,8 +1,6 @@
 //! `POST /api/v1/prom/write` and `/api/v1/prom/read`.
 
-use bytes::Bytes;
 use hyper::Response;
-use hyper::body::Body;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use storage::Engine;
 
@@ -23,19 +21,15 @@ use crate::write::{WriteError, WriteService};
 ///
 /// # Errors
 /// When the database is missing or the body cannot be read.
-pub async fn write<B>(
+pub async fn write(
     service: &WriteService,
-    request: &mut Received<B>,
+    request: &mut Received,
     engine: &Engine,
-) -> Result<Answer, HttpError>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
-{
+) -> Result<Answer, HttpError> {
     let target = Target::of_database(&request.parameters)?;
     target.check_database(engine).map_err(WriteError::Storage)?;
     may_write(&request.identity, &target.database)?;
-    let body = request.body().await?;
+    let body = request.body();
     let (batch, dropped) = batch_of(decode::<WriteRequest>(&body)?);
     if dropped > 0 {
         tracing::debug!(dropped, "samples without a number or time left out");
@@ -48,17 +42,13 @@ where
 ///
 /// # Errors
 /// When the database is missing, the body cannot be read, or a query fails.
-pub async fn read_samples<B>(
+pub async fn read_samples(
     service: &QueryService,
-    request: &mut Received<B>,
-) -> Result<Answer, HttpError>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
-{
+    request: &mut Received,
+) -> Result<Answer, HttpError> {
     let target = Target::of_database(&request.parameters)?;
     may_read(&request.identity, &target.database)?;
-    let request: ReadRequest = decode(&request.body().await?)?;
+    let request: ReadRequest = decode(&request.body())?;
     let packed = service
         .blocking(move |service| {
             let answered = answer(

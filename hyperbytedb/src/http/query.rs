@@ -1,7 +1,5 @@
 //! `GET` and `POST /query`.
 
-use bytes::Bytes;
-use hyper::body::Body;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response};
 use influxql::{Params, parse_query_with_params};
@@ -28,19 +26,15 @@ const CHUNK_ROWS: usize = 10_000;
 /// # Errors
 /// When parameters are missing or wrong, or the text cannot be parsed; errors of single
 /// statements are part of the answer.
-pub async fn handle<B>(
+pub async fn handle(
     mut service: Authorize<QueryService>,
-    request: &mut Received<B>,
+    request: &mut Received,
     statements: &Statements,
-) -> Result<Answer, HttpError>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
-{
+) -> Result<Answer, HttpError> {
     let pretty = request.asks("pretty");
     let read_only = request.method != Method::POST;
     if !read_only {
-        let body = request.plain_body().await?;
+        let body = request.plain_body()?;
         request.parameters.add_form(&request.headers, &body)?;
     }
     let parameters = &request.parameters;

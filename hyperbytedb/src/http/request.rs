@@ -1,17 +1,16 @@
 //! What a request brings: parameters, those of the URL and of a form body, and the body.
 
 use bytes::Bytes;
-use hyper::body::Body;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use hyper::{Method, Request};
 
-use super::body::{inflate, read};
+use super::body::inflate;
 use super::error::HttpError;
 use crate::auth::Identity;
 use crate::layers::Replicated;
 
-/// A request whose head was read and whose body may be, once.
-pub struct Received<B> {
+/// A request, and who sent it.
+pub struct Received {
     pub method: Method,
     pub headers: HeaderMap,
     pub parameters: Parameters,
@@ -19,18 +18,13 @@ pub struct Received<B> {
     pub identity: Identity,
     /// A believed peer has accepted what it brings.
     pub replicated: bool,
-    body: B,
+    body: Bytes,
     body_bytes_max: usize,
 }
 
-impl<B> Received<B>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
-{
-    /// Takes a request apart; its body may have `body_bytes_max` bytes, inflated ones
-    /// counted as well.
-    pub fn new(request: Request<B>, body_bytes_max: usize) -> Self {
+impl Received {
+    /// Takes a request apart; its body may inflate to `body_bytes_max` bytes.
+    pub fn new(request: Request<Bytes>, body_bytes_max: usize) -> Self {
         let (head, body) = request.into_parts();
         Self {
             parameters: Parameters::of_url(head.uri.query()),
@@ -48,20 +42,17 @@ where
         self.parameters.get(name) == Some("true")
     }
 
-    /// The body as it was sent.
-    ///
-    /// # Errors
-    /// When it is too large, or the client breaks off.
-    pub async fn body(&mut self) -> Result<Bytes, HttpError> {
-        read(&mut self.body, self.body_bytes_max).await
+    /// The body as it was sent; empty when it was taken before.
+    pub fn body(&mut self) -> Bytes {
+        std::mem::take(&mut self.body)
     }
 
     /// The body without gzip, where the client says that there is some.
     ///
     /// # Errors
-    /// As [`Received::body`], and when it is no gzip.
-    pub async fn plain_body(&mut self) -> Result<Bytes, HttpError> {
-        let body = self.body().await?;
+    /// When it is no gzip, or inflates beyond the limit.
+    pub fn plain_body(&mut self) -> Result<Bytes, HttpError> {
+        let body = self.body();
         let encoding = self.headers.get(CONTENT_ENCODING);
         if encoding.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"gzip")) {
             return inflate(&body, self.body_bytes_max);

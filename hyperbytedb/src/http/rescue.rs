@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper::header::{CONNECTION, HeaderValue, ORIGIN};
-use hyper::{Request, Version};
+use hyper::{Request, Uri, Version};
 use tower::{BoxError, Layer, Service};
 
 use super::error::HttpError;
@@ -32,6 +32,13 @@ pub struct Rescue<S> {
     inner: S,
 }
 
+/// Whether the client wants to read the answer.
+fn asks_pretty(uri: &Uri) -> bool {
+    let query = uri.query().unwrap_or_default();
+    url::form_urlencoded::parse(query.as_bytes())
+        .any(|(name, value)| name == "pretty" && value == "true")
+}
+
 impl<S, B> Service<Request<B>> for Rescue<S>
 where
     S: Service<Request<B>, Response = Answer>,
@@ -48,10 +55,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let query = request.uri().query().unwrap_or_default();
-        let pretty = url::form_urlencoded::parse(query.as_bytes())
-            .any(|(name, value)| name == "pretty" && value == "true");
-        let format = Format::of(request.headers(), pretty);
+        let plain = Format::of(request.headers(), false);
+        let pretty = Format::of(request.headers(), true);
+        let uri = request.uri().clone();
         // HTTP/2 has no such header: what comes later there is another stream.
         let in_order = request.version() <= Version::HTTP_11;
         let origin = request.headers().get(ORIGIN).cloned();
@@ -62,6 +68,7 @@ where
                 Err(error) => error.into(),
             };
             let error = HttpError::of_layer(error);
+            let format = if asks_pretty(&uri) { pretty } else { plain };
             let mut answer = error.answer(format);
             if in_order && matches!(error, HttpError::Receive(ReceiveError::Slow)) {
                 // What comes later is the rest of this body, not another request.

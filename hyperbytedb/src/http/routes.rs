@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use hyper::body::Body;
 use hyper::header::ORIGIN;
 use hyper::{Method, Request, StatusCode};
 use storage::Engine;
@@ -25,9 +24,12 @@ use crate::query::service::QueryService;
 use crate::summary::Statements;
 use crate::write::WriteService;
 
-/// What stands behind the routes.
+/// Leads requests to what answers them.
 #[derive(Clone)]
-pub struct Routes {
+pub struct Routes(Arc<Backends>);
+
+/// What stands behind the routes.
+pub struct Backends {
     pub write: Authorize<WriteService>,
     pub query: Authorize<QueryService>,
     pub engine: Arc<Engine>,
@@ -91,11 +93,15 @@ fn check_method(path: &str, method: &Method) -> Result<(), HttpError> {
 }
 
 impl Routes {
-    async fn route<B>(self, request: Request<B>) -> Result<Answer, HttpError>
-    where
-        B: Body<Data = Bytes> + Unpin,
-        B::Error: std::fmt::Display,
-    {
+    /// Routes to what is given.
+    #[must_use]
+    pub fn new(backends: Backends) -> Self {
+        Self(Arc::new(backends))
+    }
+}
+
+impl Backends {
+    async fn route(&self, request: Request<Bytes>) -> Result<Answer, HttpError> {
         let path = request.uri().path().to_string();
         let mut request = Received::new(request, self.body_bytes_max);
         check_method(&path, &request.method)?;
@@ -113,27 +119,23 @@ impl Routes {
         Ok(answer)
     }
 
-    async fn answer<B>(self, path: &str, request: &mut Received<B>) -> Result<Answer, HttpError>
-    where
-        B: Body<Data = Bytes> + Unpin,
-        B::Error: std::fmt::Display,
-    {
+    async fn answer(&self, path: &str, request: &mut Received) -> Result<Answer, HttpError> {
         let (statistics, engine) = (&self.statistics, &self.engine);
         match path {
             "/write" => {
                 statistics.write_requests.add(1);
-                write::handle(self.write, request, engine).await
+                write::handle(self.write.clone(), request, engine).await
             }
             "/api/v2/write" => {
                 statistics.write_requests.add(1);
-                write::handle_v2(self.write, request, engine).await
+                write::handle_v2(self.write.clone(), request, engine).await
             }
             "/api/v2/query" => Err(HttpError::Flux),
             "/api/v2/delete" => delete::handle(self.query.unguarded(), request, engine).await,
             "/api/v2/buckets" => buckets::list(&request.parameters, &request.identity, engine),
             "/query" => {
                 statistics.query_requests.add(1);
-                query::handle(self.query, request, &self.statements).await
+                query::handle(self.query.clone(), request, &self.statements).await
             }
             "/api/v1/prom/write" => {
                 statistics.prometheus_writes.add(1);
@@ -166,11 +168,7 @@ impl Routes {
     }
 }
 
-impl<B> Service<Request<B>> for Routes
-where
-    B: Body<Data = Bytes> + Unpin + Send + 'static,
-    B::Error: std::fmt::Display + Send,
-{
+impl Service<Request<Bytes>> for Routes {
     type Response = Answer;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
@@ -179,13 +177,13 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let routes = self.clone();
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let backends = self.0.clone();
         Box::pin(async move {
-            let statistics = routes.statistics.clone();
+            let statistics = &backends.statistics;
             statistics.requests.add(1);
             statistics.requests_active.add(1);
-            let answer = routes.route(request).await;
+            let answer = backends.route(request).await;
             let answer = answer.unwrap_or_else(|error| error.answer(Format::default()));
             statistics.requests_active.end();
             if answer.status().is_client_error() {

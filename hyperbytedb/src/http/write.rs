@@ -1,7 +1,5 @@
 //! `POST /write` and `POST /api/v2/write`.
 
-use bytes::Bytes;
-use hyper::body::Body;
 use points::line_protocol::Precision;
 use storage::Engine;
 use tower::{Service, ServiceExt};
@@ -18,15 +16,11 @@ use crate::write::{Consistency, WriteError, WriteRequest, WriteService};
 ///
 /// # Errors
 /// In the order in which InfluxDB checks: database, then parameters, then the body.
-pub async fn handle<B>(
+pub async fn handle(
     service: Authorize<WriteService>,
-    request: &mut Received<B>,
+    request: &mut Received,
     engine: &Engine,
-) -> Result<Answer, HttpError>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
-{
+) -> Result<Answer, HttpError> {
     let target = Target::of_database(&request.parameters)?;
     target.check_database(engine).map_err(WriteError::Storage)?;
     let precision = Precision::parse(request.parameters.get("precision").unwrap_or_default())
@@ -38,15 +32,11 @@ where
 ///
 /// # Errors
 /// In the order in which InfluxDB 1.8 checks: precision, bucket, database, the rest.
-pub async fn handle_v2<B>(
+pub async fn handle_v2(
     service: Authorize<WriteService>,
-    request: &mut Received<B>,
+    request: &mut Received,
     engine: &Engine,
-) -> Result<Answer, HttpError>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
-{
+) -> Result<Answer, HttpError> {
     let precision = Precision::parse_v2(request.parameters.get("precision").unwrap_or_default())
         .map_err(WriteError::Precision)?;
     let target = Target::of_bucket(&request.parameters)?;
@@ -54,18 +44,14 @@ where
     store(service, request, target, precision).await
 }
 
-async fn store<B>(
+async fn store(
     mut service: Authorize<WriteService>,
-    request: &mut Received<B>,
+    request: &mut Received,
     target: Target,
     precision: Precision,
-) -> Result<Answer, HttpError>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
-{
+) -> Result<Answer, HttpError> {
     Consistency::check(request.parameters.get("consistency").unwrap_or_default())?;
-    let body = request.plain_body().await?;
+    let body = request.plain_body()?;
     let service = service.ready().await?;
     service
         .call(WriteRequest {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
@@ -63,16 +64,17 @@ where
 }
 
 /// The client's own id, if it sent one that is fit for a header and a log.
-fn given_id(headers: &HeaderMap) -> Option<String> {
+fn given_id(headers: &HeaderMap) -> Option<Arc<str>> {
     let value = headers
         .get(X_REQUEST_ID)
         .or_else(|| headers.get(REQUEST_ID))?;
     let text = value.to_str().ok()?;
-    (!text.is_empty() && text.len() <= ID_BYTES_MAX).then(|| text.to_string())
+    (!text.is_empty() && text.len() <= ID_BYTES_MAX).then(|| Arc::from(text))
 }
 
-fn fresh_id() -> String {
-    uuid::Uuid::new_v4().to_string()
+fn fresh_id() -> Arc<str> {
+    let mut text = uuid::Uuid::encode_buffer();
+    Arc::from(&*uuid::Uuid::new_v4().hyphenated().encode_lower(&mut text))
 }
 
 fn mark(headers: &mut HeaderMap, id: &str) {

@@ -26,7 +26,7 @@ struct Requests {
 
 #[derive(Debug)]
 struct Running {
-    id: String,
+    id: Arc<str>,
     method: Method,
     path: String,
     since: Instant,
@@ -48,7 +48,7 @@ impl InFlight {
     pub fn list(&self) -> Vec<RunningRequest> {
         let running = self.0.running.lock();
         let shown = |request: &Running| RunningRequest {
-            id: request.id.clone(),
+            id: request.id.to_string(),
             method: request.method.to_string(),
             path: request.path.clone(),
             age: request.since.elapsed(),
@@ -60,7 +60,7 @@ impl InFlight {
         let id = request.extensions().get::<RequestId>();
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         let running = Running {
-            id: id.map(|id| id.0.clone()).unwrap_or_default(),
+            id: id.map_or_else(|| Arc::from(""), |id| id.0.clone()),
             method: request.method().clone(),
             path: request.uri().path().to_string(),
             since: Instant::now(),
@@ -153,7 +153,7 @@ mod tests {
         });
         let mut service = InFlightLayer(in_flight.clone()).layer(inner);
         let mut request = Request::post("/write?p=secret").body(()).unwrap();
-        request.extensions_mut().insert(RequestId("a".to_string()));
+        request.extensions_mut().insert(RequestId("a".into()));
         let answer = service.call(request).await.unwrap();
         assert_eq!(in_flight.list().len(), 1);
         drop(answer);

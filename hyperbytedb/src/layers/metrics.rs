@@ -6,14 +6,15 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use hyper::{Method, Request, Response, StatusCode};
-use metrics::{counter, gauge, histogram};
+use metrics::{Gauge, counter, gauge, histogram};
 use tower::{Layer, Service};
 
 use crate::monitor::metrics::name;
 
 /// Wraps services in [`Metrics`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct MetricsLayer {
+    in_flight: Gauge,
     route_of: fn(&str) -> &'static str,
 }
 
@@ -22,7 +23,10 @@ impl MetricsLayer {
     /// client must not be able to make labels.
     #[must_use]
     pub fn new(route_of: fn(&str) -> &'static str) -> Self {
-        Self { route_of }
+        Self {
+            in_flight: gauge!(name::HTTP_IN_FLIGHT),
+            route_of,
+        }
     }
 }
 
@@ -32,31 +36,31 @@ impl<S> Layer<S> for MetricsLayer {
     fn layer(&self, inner: S) -> Metrics<S> {
         Metrics {
             inner,
-            route_of: self.route_of,
+            settings: self.clone(),
         }
     }
 }
 
 /// See [`MetricsLayer`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Metrics<S> {
     inner: S,
-    route_of: fn(&str) -> &'static str,
+    settings: MetricsLayer,
 }
 
 /// A request that is not answered yet; one whose client goes away is neither.
-struct InFlight;
+struct InFlight(Gauge);
 
 impl InFlight {
-    fn begin() -> Self {
-        gauge!(name::HTTP_IN_FLIGHT).increment(1.0);
-        Self
+    fn begin(gauge: Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        gauge!(name::HTTP_IN_FLIGHT).decrement(1.0);
+        self.0.decrement(1.0);
     }
 }
 
@@ -75,9 +79,9 @@ where
     }
 
     fn call(&mut self, request: Request<In>) -> Self::Future {
-        let route = (self.route_of)(request.uri().path());
+        let route = (self.settings.route_of)(request.uri().path());
         let method = method_name(request.method());
-        let in_flight = InFlight::begin();
+        let in_flight = InFlight::begin(self.settings.in_flight.clone());
         let started = Instant::now();
         let answer = self.inner.call(request);
         Box::pin(async move {

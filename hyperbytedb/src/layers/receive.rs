@@ -10,13 +10,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::body::Body;
 use hyper::header::EXPECT;
+use metrics::gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tower::{BoxError, Layer, Service};
+
+use crate::monitor::metrics::name;
 
 /// Bytes a second that a body must have on average; slower ones use up the time that
 /// they may stand still, once.
@@ -65,6 +68,7 @@ pub struct ReceiveLayer {
 impl ReceiveLayer {
     #[must_use]
     pub fn new(limits: ReceiveLimits) -> Self {
+        gauge!(name::BODY_BYTES_MAX).set(limits.memory_bytes_max as f64);
         let units = (limits.memory_bytes_max / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
         Self {
             limits,
@@ -93,7 +97,7 @@ pub struct Receive<S> {
 
 impl<S, In> Service<Request<In>> for Receive<S>
 where
-    S: Service<Request<Full<Bytes>>> + Clone + Send + 'static,
+    S: Service<Request<Bytes>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
     In: Body<Data = Bytes> + Unpin + Send + 'static,
@@ -115,7 +119,7 @@ where
         Box::pin(async move {
             let (head, mut body) = request.into_parts();
             if body.is_end_stream() {
-                let request = Request::from_parts(head, Full::default());
+                let request = Request::from_parts(head, Bytes::new());
                 return inner.call(request).await.map_err(Into::into);
             }
             let mut intake = Intake::new(settings);
@@ -129,9 +133,31 @@ where
                     return Err(error.into());
                 }
             };
-            let request = Request::from_parts(head, Full::new(received));
+            let request = Request::from_parts(head, received);
             inner.call(request).await.map_err(Into::into)
         })
+    }
+}
+
+/// Memory that a body has, in the gauge of what all have.
+struct Memory(OwnedSemaphorePermit);
+
+impl Memory {
+    fn new(permit: OwnedSemaphorePermit) -> Self {
+        gauge!(name::BODY_BYTES).increment((permit.num_permits() * UNIT_BYTES) as f64);
+        Self(permit)
+    }
+
+    fn merge(&mut self, mut more: Self) {
+        if let Some(permit) = more.0.split(more.0.num_permits()) {
+            self.0.merge(permit);
+        }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        gauge!(name::BODY_BYTES).decrement((self.0.num_permits() * UNIT_BYTES) as f64);
     }
 }
 
@@ -141,7 +167,7 @@ struct Intake {
     started: Instant,
     bytes: usize,
     /// What it holds of the memory.
-    held: Option<OwnedSemaphorePermit>,
+    held: Option<Memory>,
 }
 
 impl Intake {
@@ -218,7 +244,7 @@ impl Intake {
 
     /// Takes as much of the memory as has come.
     fn hold(&mut self) -> Result<(), ReceiveError> {
-        let held = self.held.as_ref().map_or(0, |held| held.num_permits());
+        let held = self.held.as_ref().map_or(0, |held| held.0.num_permits());
         let wanted = self.bytes.div_ceil(UNIT_BYTES);
         let more = u32::try_from(wanted.saturating_sub(held)).unwrap_or(u32::MAX);
         if more == 0 {
@@ -228,6 +254,7 @@ impl Intake {
         let more = memory
             .try_acquire_many_owned(more)
             .map_err(|_| ReceiveError::NoRoom)?;
+        let more = Memory::new(more);
         match &mut self.held {
             Some(held) => held.merge(more),
             None => self.held = Some(more),
@@ -239,7 +266,7 @@ impl Intake {
     fn counted(&mut self, bytes: Bytes) -> Bytes {
         struct Counted {
             bytes: Bytes,
-            _held: OwnedSemaphorePermit,
+            _held: Memory,
         }
         impl AsRef<[u8]> for Counted {
             fn as_ref(&self) -> &[u8] {
@@ -278,6 +305,7 @@ impl Intake {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body_util::Full;
     use hyper::body::Frame;
     use std::collections::VecDeque;
     use std::convert::Infallible;
@@ -323,9 +351,8 @@ mod tests {
         layer: &ReceiveLayer,
         body: impl Body<Data = Bytes, Error = Infallible> + Unpin + Send + 'static,
     ) -> Result<Bytes, ReceiveError> {
-        let inner = tower::service_fn(|request: Request<Full<Bytes>>| async move {
-            let collected = request.into_body().collect().await?;
-            Ok::<_, Infallible>(collected.to_bytes())
+        let inner = tower::service_fn(|request: Request<Bytes>| async move {
+            Ok::<_, Infallible>(request.into_body())
         });
         let answer = layer.layer(inner).call(Request::new(body)).await;
         answer.map_err(|error| *error.downcast::<ReceiveError>().unwrap())

@@ -8,10 +8,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::Request;
+use metrics::gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::{BoxError, Layer, Service, ServiceExt};
 
 use super::{Classify, PerClass};
+use crate::monitor::metrics::name;
 
 /// There are as many requests as the node can work on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,8 +52,25 @@ impl Places {
             return Ok(place);
         }
         let _waiting = self.waiting.try_acquire().map_err(|_| Overloaded)?;
+        let _counted = Counted::one();
         let place = tokio::time::timeout(self.wait, self.running.clone().acquire_owned()).await;
         place.map_err(|_| Overloaded)?.map_err(|_| Overloaded)
+    }
+}
+
+/// One request that waits, in the gauge of those that do.
+struct Counted;
+
+impl Counted {
+    fn one() -> Self {
+        gauge!(name::HTTP_WAITING).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        gauge!(name::HTTP_WAITING).decrement(1.0);
     }
 }
 
@@ -66,6 +85,7 @@ impl ShedLayer {
     /// The same limits for each class that has some.
     #[must_use]
     pub fn new(limits: ShedLimits, classify: Classify) -> Self {
+        gauge!(name::HTTP_RUNNING_MAX).set(limits.running_max as f64);
         Self {
             classify,
             places: Arc::new(PerClass::new(|| Places::new(limits))),

@@ -48,11 +48,11 @@ where
         let id = request
             .extensions()
             .get::<RequestId>()
-            .map_or("", |id| id.0.as_str());
+            .map_or("", |id| &*id.0);
         let span = tracing::info_span!(
             "request",
             id,
-            method = %request.method(),
+            method = request.method().as_str(),
             path = request.uri().path(),
             status = tracing::field::Empty,
         );

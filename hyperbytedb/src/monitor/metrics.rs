@@ -23,6 +23,13 @@ pub(crate) mod name {
     pub const HTTP_REQUESTS: &str = "hyperbytedb_http_requests_total";
     pub const HTTP_SECONDS: &str = "hyperbytedb_http_request_duration_seconds";
     pub const HTTP_IN_FLIGHT: &str = "hyperbytedb_http_requests_in_flight";
+    pub const HTTP_RUNNING_MAX: &str = "hyperbytedb_http_requests_limit";
+    pub const HTTP_WAITING: &str = "hyperbytedb_http_requests_waiting";
+    pub const HTTP_REFUSED: &str = "hyperbytedb_http_requests_refused_total";
+    pub const BODY_BYTES: &str = "hyperbytedb_http_body_bytes";
+    pub const BODY_BYTES_MAX: &str = "hyperbytedb_http_body_limit_bytes";
+    pub const CONNECTIONS: &str = "hyperbytedb_http_connections";
+    pub const CONNECTIONS_MAX: &str = "hyperbytedb_http_connections_limit";
     pub const QUERIES: &str = "hyperbytedb_query_statements_total";
     pub const QUERY_ERRORS: &str = "hyperbytedb_query_errors_total";
     pub const QUERY_SECONDS: &str = "hyperbytedb_query_duration_seconds";

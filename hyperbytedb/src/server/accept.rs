@@ -10,6 +10,7 @@ use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
+use metrics::gauge;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use tokio::sync::watch;
@@ -19,11 +20,12 @@ use tower::{BoxError, Service};
 
 use super::activity::Limits;
 use super::connection::Serving;
-use super::reload::Certificates;
+use super::reload::{self, Certificates};
 use super::room::{Place, Room};
 use super::tls::{TlsError, TlsFiles};
 use super::unix::UnixSocket;
 use crate::layers::PeerCertificate;
+use crate::monitor::metrics::name;
 
 /// Requests at one time on one connection of HTTP/2.
 const STREAMS_MAX: u32 = 256;
@@ -140,10 +142,8 @@ impl Server {
         B: Body<Data = Bytes> + Unpin + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let reloading = self
-            .certificates
-            .clone()
-            .map(|certificates| tokio::spawn(certificates.watch()));
+        gauge!(name::CONNECTIONS_MAX).set(self.room.places() as f64);
+        let reloading = tokio::spawn(reload::watch(self.certificates.clone()));
         let mut stop = std::pin::pin!(stop);
         loop {
             let place = tokio::select! {
@@ -166,9 +166,7 @@ impl Server {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
-        if let Some(reloading) = reloading {
-            reloading.abort();
-        }
+        reloading.abort();
         // All tasks that serve hold a receiver; without any there is nobody to tell.
         let _nobody = self.stop.send(true);
         Draining { room: self.room }

@@ -90,29 +90,37 @@ impl Certificates {
             Err(error) => tracing::error!(%error, "the certificates in force stay"),
         }
     }
+}
 
-    /// Keeps them new: on SIGHUP, and when the files change. Never ends.
-    pub async fn watch(self: Arc<Self>) {
-        let mut hangup = match signal(SignalKind::hangup()) {
-            Ok(signal) => Some(signal),
-            Err(error) => {
-                tracing::warn!(%error, "SIGHUP does not reload the certificates");
-                None
-            }
-        };
+/// Keeps certificates new: on SIGHUP, and when the files change. Without any, SIGHUP says
+/// so and does nothing else: whatever renews certificates must not end a node that has
+/// none. Never ends.
+pub async fn watch(certificates: Option<Arc<Certificates>>) {
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(signal) => Some(signal),
+        Err(error) => {
+            tracing::warn!(%error, "SIGHUP does not reload the certificates");
+            None
+        }
+    };
+    let Some(certificates) = certificates else {
         loop {
-            let told = tokio::select! {
-                () = received(&mut hangup) => true,
-                () = tokio::time::sleep(LOOK) => false,
-            };
-            let own = self.clone();
-            let looked = tokio::task::spawn_blocking(move || match told {
-                true => own.reload(),
-                false => own.look(),
-            });
-            if let Err(error) = looked.await {
-                tracing::error!(%error, "the certificates could not be looked at");
-            }
+            received(&mut hangup).await;
+            tracing::info!("SIGHUP: there are no certificates to reload (server.tls_enabled)");
+        }
+    };
+    loop {
+        let told = tokio::select! {
+            () = received(&mut hangup) => true,
+            () = tokio::time::sleep(LOOK) => false,
+        };
+        let own = certificates.clone();
+        let looked = tokio::task::spawn_blocking(move || match told {
+            true => own.reload(),
+            false => own.look(),
+        });
+        if let Err(error) = looked.await {
+            tracing::error!(%error, "the certificates could not be looked at");
         }
     }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use metrics::gauge;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::activity::Activity;
+use crate::monitor::metrics::name;
 
 /// How long a connection that was asked to end may take before another one is asked.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -72,6 +74,12 @@ impl Room {
         }
     }
 
+    /// How many connections there may be.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.places
+    }
+
     /// Asks the connections that have been idle for longest to end.
     pub fn end_idle(&self) {
         let open = self.open.lock();
@@ -109,13 +117,17 @@ impl Place {
         self.activity = Arc::new(Activity::new(Instant::now()));
         let open = &self.room.open;
         open.lock().insert(self.number, self.activity.clone());
+        gauge!(name::CONNECTIONS).increment(1.0);
         self
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.room.open.lock().remove(&self.number);
+        // A place that waited for a connection in vain was none.
+        if self.room.open.lock().remove(&self.number).is_some() {
+            gauge!(name::CONNECTIONS).decrement(1.0);
+        }
     }
 }
 

@@ -90,6 +90,30 @@ pub const TABLE: &[Metric] = &[
         "Seconds from a request to the head of its answer; a large result is still on its way then.",
     ),
     level(name::HTTP_IN_FLIGHT, "Requests that are being answered."),
+    level(
+        name::HTTP_RUNNING_MAX,
+        "Writes that may run at once, and as many other requests.",
+    ),
+    level(
+        name::HTTP_WAITING,
+        "Requests that wait for others to end, so that they may run.",
+    ),
+    metric(
+        name::HTTP_REFUSED,
+        Kind::Counter,
+        &["reason"],
+        "Requests that a limit or a check has refused before anything was done. reason: credentials, privileges, rate_limit, overloaded, body_too_large, body_too_slow, body_memory, body_broken; a timeout is none, its outcome being unknown: timeout.",
+    ),
+    level(
+        name::BODY_BYTES,
+        "Bytes of bodies of requests that are in memory.",
+    ),
+    level(
+        name::BODY_BYTES_MAX,
+        "Bytes that bodies of requests may take together.",
+    ),
+    level(name::CONNECTIONS, "Connections that are open."),
+    level(name::CONNECTIONS_MAX, "Connections that may be open."),
     counter(
         gauge::WRITE_REQUESTS,
         "Requests to /write and /api/v2/write.",
