@@ -57,11 +57,11 @@ fn work(node: &Node) {
     assert!(failed.text().contains("database not found"));
     let invalid = client.try_query("d", "SELECT").expect("a reply");
     assert_eq!(invalid.status, 400);
-    let mut large = Raw::connect(node.address()).unwrap();
+    let mut large = Raw::connect(node.address()).expect("a connection");
     large
         .send(b"POST /write?db=d HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 30000000\r\n\r\n")
-        .unwrap();
-    assert_eq!(large.reply().unwrap().status, 413);
+        .expect("a request on its way");
+    assert_eq!(large.reply().expect("a reply").status, 413);
 }
 
 #[test]

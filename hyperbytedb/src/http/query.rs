@@ -1,5 +1,7 @@
 //! `GET` and `POST /query`.
 
+use std::sync::Arc;
+
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response};
 use influxql::{Params, parse_query_with_params};
@@ -61,14 +63,14 @@ pub async fn handle(
         pretty,
         chunk_rows,
     };
-    let encoder = Format::of(&request.headers, pretty).encoder(options);
-    let content_type = encoder.content_type();
+    let format = Format::of(&request.headers, pretty);
+    let content_type = format.encoder(options).content_type();
     let request = QueryRequest {
         identity: request.identity.clone(),
-        query,
+        query: Arc::new(query),
         database: parameters.get("db").unwrap_or_default().to_string(),
         policy: parameters.get("rp").map(str::to_string),
-        encoder,
+        encoder: Box::new(move || format.encoder(options)),
         chunked,
         read_only,
     };

@@ -27,6 +27,9 @@ pub enum QueryError {
     Memory { limit_bytes: usize },
     #[error("max-select-buckets limit exceeded: ({buckets}/{limit})")]
     Buckets { buckets: usize, limit: usize },
+    /// It reads more than a short query may: it is begun again as a long one.
+    #[error("the query is long")]
+    Long,
     /// The engine or the storage failed; the text names the file or the cause.
     #[error("{0}")]
     Engine(String),

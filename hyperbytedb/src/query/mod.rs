@@ -19,6 +19,7 @@ mod into;
 pub mod out;
 pub mod output;
 pub mod plan;
+mod run;
 pub mod running;
 pub mod scan;
 pub mod service;

@@ -26,7 +26,10 @@ pub enum Piece {
 pub struct Out {
     pub buffer: Vec<u8>,
     pub cancelled: Arc<AtomicBool>,
-    pieces: mpsc::Sender<Piece>,
+    /// `None` when everything is collected.
+    pieces: Option<mpsc::Sender<Piece>>,
+    /// Bytes that may be collected.
+    bytes_max: usize,
     /// A client that takes nothing for so long counts as gone.
     patience: Option<Duration>,
 }
@@ -41,14 +44,33 @@ impl Out {
         Self {
             buffer: Vec::with_capacity(4096),
             cancelled,
-            pieces,
+            pieces: Some(pieces),
+            bytes_max: usize::MAX,
             patience,
         }
     }
 
+    /// Collects about `bytes_max` bytes and hands nothing on.
+    #[must_use]
+    pub fn collecting(bytes_max: usize, cancelled: Arc<AtomicBool>) -> Self {
+        Self {
+            buffer: Vec::with_capacity(4096),
+            cancelled,
+            pieces: None,
+            bytes_max,
+            patience: None,
+        }
+    }
+
+    /// Whether there is more than may be collected.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.buffer.len() > self.bytes_max
+    }
+
     /// Hands on what is collected, when it is enough.
     pub fn send_if(&mut self, full: bool) {
-        if full && !self.buffer.is_empty() {
+        if full && self.pieces.is_some() && !self.buffer.is_empty() {
             let piece = Bytes::from(std::mem::take(&mut self.buffer));
             self.buffer = Vec::with_capacity(PIECE_BYTES + 4096);
             self.send(Piece::Part(piece));
@@ -62,8 +84,11 @@ impl Out {
     }
 
     fn send(&self, piece: Piece) {
-        let Err(mpsc::error::TrySendError::Full(piece)) = self.pieces.try_send(piece) else {
-            if self.pieces.is_closed() {
+        let Some(pieces) = &self.pieces else {
+            return;
+        };
+        let Err(mpsc::error::TrySendError::Full(piece)) = pieces.try_send(piece) else {
+            if pieces.is_closed() {
                 self.stop();
             }
             return;
@@ -71,7 +96,7 @@ impl Out {
         let since = Instant::now();
         let runtime = Handle::current();
         while !self.cancelled.load(Ordering::Relaxed) {
-            let place = async { tokio::time::timeout(LOOK_EVERY, self.pieces.reserve()).await };
+            let place = async { tokio::time::timeout(LOOK_EVERY, pieces.reserve()).await };
             match runtime.block_on(place) {
                 Ok(Ok(place)) => return place.send(piece),
                 Ok(Err(_closed)) => self.stop(),

@@ -1,6 +1,5 @@
 //! The query service: statements in, encoded results out, piece by piece.
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use influxql::ast::{DeleteSeries, Query, SelectStatement, Statement};
 use storage::Engine;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 use tower::Service;
 use tracing::Span;
@@ -20,17 +19,18 @@ use crate::layers::Guarded;
 use crate::monitor::{Diagnostics, Statistics, collect};
 use crate::query::catalog::Catalog;
 use crate::query::context::QueryContext;
-use crate::query::encode::{Encode, Message};
+use crate::query::encode::Encode;
 use crate::query::error::QueryError;
-use crate::query::execute::{execute_select, execute_statement};
+use crate::query::execute::execute_select;
 use crate::query::into;
-use crate::query::out::{Out, PIECE_BYTES, PIECES_AHEAD, Piece};
-use crate::query::output::{SelectOutput, SeriesChunk, StatementOutput};
-use crate::query::running::{Registered, RunningQueries};
+use crate::query::out::{Out, PIECES_AHEAD, Piece};
+use crate::query::output::{SelectOutput, SeriesChunk};
+use crate::query::run::{Listed, may_be_short, run, run_short};
+use crate::query::running::RunningQueries;
 use crate::query::scan::Reader;
 use crate::query::turns::{QueryLoad, Turns};
+use crate::schema;
 use crate::schema::shards::ShardIds;
-use crate::schema::{self, Applied, complete_names};
 use crate::summary::Statements;
 
 /// What one statement may take.
@@ -43,13 +43,17 @@ pub struct QueryLimits {
     pub concurrent_max: usize,
 }
 
+/// Makes an encoder with nothing in it.
+pub type MakeEncoder = Box<dyn Fn() -> Box<dyn Encode> + Send + Sync>;
+
 /// A parsed request.
 pub struct QueryRequest {
     pub identity: Identity,
-    pub query: Query,
+    pub query: Arc<Query>,
     pub database: String,
     pub policy: Option<String>,
-    pub encoder: Box<dyn Encode>,
+    /// Makes the encoder of its results.
+    pub encoder: MakeEncoder,
     /// Hand on every document at once instead of collecting (`chunked=true`).
     pub chunked: bool,
     /// It came by GET, where InfluxDB frowns on changes.
@@ -67,16 +71,16 @@ impl Guarded for QueryRequest {
 /// Executes queries.
 #[derive(Clone)]
 pub struct QueryService {
-    engine: Arc<Engine>,
-    catalog: Arc<dyn Catalog>,
-    reader: Arc<dyn Reader>,
-    limits: QueryLimits,
+    pub(super) engine: Arc<Engine>,
+    pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) reader: Arc<dyn Reader>,
+    pub(super) limits: QueryLimits,
     turns: Turns,
     running: Arc<RunningQueries>,
-    shards: Arc<ShardIds>,
-    statistics: Arc<Statistics>,
+    pub(super) shards: Arc<ShardIds>,
+    pub(super) statistics: Arc<Statistics>,
     diagnostics: Arc<Diagnostics>,
-    statements: Arc<Statements>,
+    pub(super) statements: Arc<Statements>,
 }
 
 impl QueryService {
@@ -202,7 +206,8 @@ impl QueryService {
         result
     }
 
-    fn context(
+    /// What accompanies a statement of the server itself.
+    pub(super) fn context(
         &self,
         database: String,
         policy: Option<String>,
@@ -222,259 +227,9 @@ impl QueryService {
     }
 }
 
-impl Service<QueryRequest> for QueryService {
-    type Response = mpsc::Receiver<Piece>;
-    type Error = QueryError;
-    type Future = Pin<Box<dyn Future<Output = Result<mpsc::Receiver<Piece>, QueryError>> + Send>>;
-
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), QueryError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: QueryRequest) -> Self::Future {
-        let service = self.clone();
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let query = Arc::new(request.query);
-        let listed = service
-            .running
-            .register(query.clone(), &request.database, cancelled.clone());
-        let request = Request {
-            identity: request.identity,
-            query,
-            database: request.database,
-            policy: request.policy,
-            encoder: request.encoder,
-            chunked: request.chunked,
-            read_only: request.read_only,
-            _listed: listed,
-        };
-        Box::pin(async move {
-            let permit = service.turns.turn().await?;
-            let (pieces, answer) = mpsc::channel(PIECES_AHEAD);
-            let span = Span::current();
-            tokio::task::spawn_blocking(move || {
-                let run = Run {
-                    service: &service,
-                    out: Out::new(pieces, cancelled, service.limits.timeout),
-                    request,
-                    answered: Answered::default(),
-                };
-                span.in_scope(|| run.run());
-                drop(permit);
-            });
-            Ok(answer)
-        })
-    }
-}
-
-/// A request that is listed as running.
-struct Request {
-    identity: Identity,
-    query: Arc<Query>,
-    database: String,
-    policy: Option<String>,
-    encoder: Box<dyn Encode>,
-    chunked: bool,
-    read_only: bool,
-    _listed: Registered,
-}
-
-/// One request being executed.
-struct Run<'a> {
-    service: &'a QueryService,
-    out: Out,
-    request: Request,
-    answered: Answered,
-}
-
-/// What a statement has answered.
-#[derive(Default)]
-struct Answered {
-    rows: u64,
-    /// The error that ended its rows.
-    error: Option<String>,
-}
-
-impl Run<'_> {
-    fn run(mut self) {
-        let statistics = self.service.statistics.clone();
-        let began = Instant::now();
-        statistics.queries_executed.add(1);
-        let query = self.request.query.clone();
-        let mut failed = false;
-        for (id, statement) in query.statements.iter().enumerate() {
-            if failed {
-                self.begin(id, None, &[]);
-                self.end(Some("not executed"));
-                continue;
-            }
-            failed = !self.statement(id, statement);
-        }
-        let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        statistics.query_duration.add(nanos);
-        statistics.queries_finished.add(1);
-        self.request.encoder.finish(&mut self.out.buffer);
-        self.out.finish();
-    }
-
-    fn context(&self) -> QueryContext {
-        let (database, policy) = (self.request.database.clone(), self.request.policy.clone());
-        let cancelled = self.out.cancelled.clone();
-        QueryContext {
-            identity: self.request.identity.clone(),
-            ..self.service.context(database, policy, cancelled)
-        }
-    }
-
-    /// Executes one statement; false when it failed before its first row, after which
-    /// InfluxDB executes no other.
-    fn statement(&mut self, id: usize, statement: &Statement) -> bool {
-        let context = self.context();
-        let watched = self.service.statements.begin(statement, &context.database);
-        let executed = watched
-            .span()
-            .in_scope(|| self.execute(id, statement, &context));
-        let mut answered = std::mem::take(&mut self.answered);
-        if let Err(error) = &executed {
-            let error = error.to_string();
-            self.begin(id, None, &[]);
-            self.end(Some(&error));
-            answered.error = Some(error);
-        }
-        watched.end(
-            answered.rows,
-            context.work.bytes(),
-            answered.error.as_deref(),
-        );
-        executed.is_ok()
-    }
-
-    fn execute(
-        &mut self,
-        id: usize,
-        statement: &Statement,
-        context: &QueryContext,
-    ) -> Result<(), QueryError> {
-        let service = self.service;
-        context.check()?;
-        let completed = self.completed(statement, context)?;
-        let statement = completed.as_ref();
-        let messages = &self.messages(statement);
-        let applied = schema::apply(statement, &service.engine, &service.shards, context)?;
-        if applied == Applied::Done || service.kill(statement)? {
-            self.begin(id, None, messages);
-            self.end(None);
-            return Ok(());
-        }
-        if let Some(tables) = service.show(statement, &context.identity)? {
-            self.answer(id, StatementOutput::Series(tables), messages, true);
-            return Ok(());
-        }
-        let (catalog, reader) = (service.catalog.as_ref(), service.reader.as_ref());
-        let output = execute_statement(statement, catalog, reader, context)?;
-        if matches!(output, StatementOutput::Unhandled) {
-            return Err(QueryError::Invalid(
-                "this version does not execute such statements".to_string(),
-            ));
-        }
-        let output = match (statement, output) {
-            (Statement::Select(select), StatementOutput::Select(selected))
-                if select.target.is_some() =>
-            {
-                let runtime = tokio::runtime::Handle::current();
-                into::store(select, selected, context, &service.engine, &runtime)?
-            }
-            (_, output) => output,
-        };
-        let selected = matches!(
-            statement,
-            Statement::Select(_) | Statement::ShowSeries(_) | Statement::ShowFieldKeys(_)
-        );
-        self.answer(id, output, messages, !selected);
-        Ok(())
-    }
-
-    /// `whole`: the rows are not divided into chunks.
-    fn answer(
-        &mut self,
-        id: usize,
-        output: StatementOutput<'_>,
-        messages: &[Message],
-        whole: bool,
-    ) {
-        self.begin(id, output.timezone(), messages);
-        if whole {
-            self.request.encoder.keep_whole();
-        }
-        let mut error = None;
-        for chunk in output.into_chunks() {
-            match chunk {
-                Ok(chunk) => {
-                    self.answered.rows += chunk.rows() as u64;
-                    self.request.encoder.chunk(&chunk, &mut self.out.buffer);
-                    let limit = if self.request.chunked { 0 } else { PIECE_BYTES };
-                    self.out.send_if(self.out.buffer.len() > limit);
-                }
-                Err(failure) => {
-                    error = Some(failure.to_string());
-                    break;
-                }
-            }
-        }
-        self.end(error.as_deref());
-        self.answered.error = error;
-    }
-
-    fn begin(&mut self, id: usize, timezone: Option<chrono_tz::Tz>, messages: &[Message]) {
-        self.request
-            .encoder
-            .begin_statement(id, timezone, messages, &mut self.out.buffer);
-    }
-
-    fn end(&mut self, error: Option<&str>) {
-        self.request
-            .encoder
-            .end_statement(error, &mut self.out.buffer);
-        self.out.send_if(self.request.chunked);
-    }
-
-    /// A `SELECT … INTO` with its names completed, which InfluxDB looks up before it
-    /// begins; other statements as they are.
-    fn completed<'s>(
-        &self,
-        statement: &'s Statement,
-        context: &QueryContext,
-    ) -> Result<Cow<'s, Statement>, QueryError> {
-        match statement {
-            Statement::Select(select) if select.target.is_some() => {
-                let mut select = select.clone();
-                let policy = context.policy.as_deref();
-                self.service.engine.with_schema(|schema| {
-                    complete_names(&mut select, &context.database, policy, schema)
-                })?;
-                Ok(Cow::Owned(Statement::Select(select)))
-            }
-            other => Ok(Cow::Borrowed(other)),
-        }
-    }
-
-    /// InfluxDB warns when a change comes by GET.
-    fn messages(&self, statement: &Statement) -> Vec<Message> {
-        if !self.request.read_only || !changes(statement) {
-            return Vec::new();
-        }
-        vec![Message {
-            level: "warning".to_string(),
-            text: format!(
-                "deprecated use of '{statement}' in a read only context, please use a POST request instead"
-            ),
-        }]
-    }
-}
-
 impl QueryService {
     /// Executes `KILL QUERY`; false for other statements.
-    fn kill(&self, statement: &Statement) -> Result<bool, QueryError> {
+    pub(super) fn kill(&self, statement: &Statement) -> Result<bool, QueryError> {
         match statement {
             Statement::KillQuery { id, .. } if self.running.kill(*id) => Ok(true),
             Statement::KillQuery { id, .. } => {
@@ -485,7 +240,7 @@ impl QueryService {
     }
 
     /// Answers the statements about the server; `None` for others.
-    fn show(
+    pub(super) fn show(
         &self,
         statement: &Statement,
         identity: &Identity,
@@ -506,30 +261,48 @@ impl QueryService {
     }
 }
 
-/// True for statements that change something and that InfluxDB warns of: `DELETE` is
-/// not among them.
-fn changes(statement: &Statement) -> bool {
-    match statement {
-        Statement::Select(select) => select.target.is_some(),
-        Statement::Explain { .. } => false,
-        Statement::AlterRetentionPolicy(_)
-        | Statement::CreateContinuousQuery(_)
-        | Statement::CreateDatabase(_)
-        | Statement::CreateRetentionPolicy(_)
-        | Statement::CreateSubscription(_)
-        | Statement::CreateUser(_)
-        | Statement::DropContinuousQuery { .. }
-        | Statement::DropDatabase { .. }
-        | Statement::DropMeasurement { .. }
-        | Statement::DropRetentionPolicy { .. }
-        | Statement::DropSeries(_)
-        | Statement::DropShard { .. }
-        | Statement::DropSubscription { .. }
-        | Statement::DropUser { .. }
-        | Statement::Grant(_)
-        | Statement::KillQuery { .. }
-        | Statement::Revoke(_)
-        | Statement::SetPassword { .. } => true,
-        _ => false,
+/// Whether a thread of the runtime may block after it has given up its tasks.
+fn threads_may_block() -> bool {
+    Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread
+}
+
+impl Service<QueryRequest> for QueryService {
+    type Response = mpsc::Receiver<Piece>;
+    type Error = QueryError;
+    type Future = Pin<Box<dyn Future<Output = Result<mpsc::Receiver<Piece>, QueryError>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), QueryError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: QueryRequest) -> Self::Future {
+        let service = self.clone();
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let registered =
+            service
+                .running
+                .register(request.query.clone(), &request.database, cancelled.clone());
+        let listed = Listed::new(request, cancelled, registered);
+        Box::pin(async move {
+            let permit = service.turns.turn().await?;
+            service.statistics.queries_executed.add(1);
+            let (pieces, answer) = mpsc::channel(PIECES_AHEAD);
+            if may_be_short(&listed.request.query) && threads_may_block() {
+                // Handing it to another thread and back would take as long as the answer.
+                let whole = tokio::task::block_in_place(|| run_short(&service, &listed));
+                if let Some(whole) = whole {
+                    // A new channel has room; without a piece the answer is that it failed.
+                    let _sent = whole.map(|whole| pieces.try_send(Piece::Last(whole)));
+                    return Ok(answer);
+                }
+            }
+            let span = Span::current();
+            tokio::task::spawn_blocking(move || {
+                let out = Out::new(pieces, listed.cancelled.clone(), service.limits.timeout);
+                span.in_scope(|| run(&service, &listed, out));
+                drop((listed, permit));
+            });
+            Ok(answer)
+        })
     }
 }

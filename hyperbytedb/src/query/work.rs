@@ -1,6 +1,8 @@
 //! What a statement has read.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::error::QueryError;
 
 /// Counts of rows and bytes that executors read for a statement. Bytes are those of
 /// decoded columns; of files that ClickHouse reads by itself, those of the files.
@@ -8,9 +10,44 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Work {
     rows: AtomicU64,
     bytes: AtomicU64,
+    /// Rows that one scan may read.
+    rows_max: Option<u64>,
+    /// Set when there is more to be read, or to be answered, than may be.
+    too_much: AtomicBool,
 }
 
 impl Work {
+    /// Scans of at most so many rows; of any number without a limit.
+    #[must_use]
+    pub fn new(rows_max: Option<u64>) -> Self {
+        Self {
+            rows_max,
+            ..Self::default()
+        }
+    }
+
+    /// To be called before `rows` rows, about, are read.
+    ///
+    /// # Errors
+    /// [`QueryError::Long`] when these are too many; nothing more is to be done then.
+    pub fn check(&self, rows: u64) -> Result<(), QueryError> {
+        if self.rows_max.is_some_and(|limit| rows > limit) {
+            self.give_up();
+            return Err(QueryError::Long);
+        }
+        Ok(())
+    }
+
+    /// Notes that there is too much to do.
+    pub fn give_up(&self) {
+        self.too_much.store(true, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn is_too_much(&self) -> bool {
+        self.too_much.load(Ordering::Relaxed)
+    }
+
     /// Adds what was read.
     pub fn add(&self, rows: u64, bytes: u64) {
         self.rows.fetch_add(rows, Ordering::Relaxed);

@@ -59,7 +59,7 @@ pub use flush::FileLayout;
 pub use parquet::write::tag_array;
 pub use prepare::{Dropped, Origin};
 pub use records::{ContinuousQuery, Privilege, Subscription, User};
-pub use rows::{Column, ColumnId, Rows, Run, Versions};
+pub use rows::{Column, ColumnId, Rows, Run, Versions, push_range};
 pub use schema::{Database, Policy, PolicyChange, Schema, shard_duration_for};
 pub use series::{SeriesId, SeriesIndex, decode_key};
 pub use series_filter::{SeriesFilter, ValuePattern};

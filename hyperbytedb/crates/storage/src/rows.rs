@@ -1,6 +1,7 @@
 //! Sorted rows of one measurement: the form of everything in memory, from a written
 //! batch to what a merge hands to the file writer.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
@@ -41,6 +42,15 @@ pub struct Column {
     /// For rows merged from several writes: the version of this value where it is not
     /// the row's, else zero.
     pub older: Option<Vec<Version>>,
+}
+
+/// Adds a range of rows to rising ones, as part of the last where it follows that.
+pub fn push_range(ranges: &mut Vec<Range<usize>>, range: Range<usize>) {
+    match ranges.last_mut() {
+        _ if range.is_empty() => {}
+        Some(last) if last.end == range.start => last.end = range.end,
+        _ => ranges.push(range),
+    }
 }
 
 impl Rows {
@@ -131,6 +141,48 @@ impl Rows {
         self.len() * 12 + self.columns.iter().map(of).sum::<usize>()
     }
 
+    /// The rows of some ranges, which rise and do not overlap; all columns, or those that
+    /// are wanted and have a value among them. What lies in one piece is not copied.
+    #[must_use]
+    pub fn ranges(&self, ranges: &[Range<usize>], wanted: Option<&[ColumnId]>) -> Rows {
+        match ranges {
+            [] => self.slice(0..0, wanted),
+            [range] => self.slice(range.clone(), wanted),
+            ranges => {
+                let rows = ranges.iter().cloned().flatten();
+                let places: Vec<u32> = rows.map(|row| row as u32).collect();
+                self.take(&places, wanted)
+            }
+        }
+    }
+
+    fn slice(&self, range: Range<usize>, wanted: Option<&[ColumnId]>) -> Rows {
+        let columns = self.columns.iter().filter_map(|column| {
+            if wanted.is_some_and(|wanted| !wanted.contains(&column.id)) {
+                return None;
+            }
+            let values = column.values.slice(range.start, range.len());
+            if values.null_count() == values.len() && !values.is_empty() {
+                return None;
+            }
+            let older = column.older.as_ref();
+            Some(Column {
+                id: column.id,
+                values,
+                older: older.map(|older| older[range.clone()].to_vec()),
+            })
+        });
+        Rows {
+            series: self.series[range.clone()].to_vec(),
+            times: self.times[range.clone()].to_vec(),
+            versions: match &self.versions {
+                Versions::One(version) => Versions::One(*version),
+                Versions::Each(versions) => Versions::Each(versions[range.clone()].to_vec()),
+            },
+            columns: columns.collect(),
+        }
+    }
+
     /// Some of the rows, in the given order, with some of the columns or all; columns
     /// without a value among them are left out.
     #[must_use]
@@ -193,5 +245,58 @@ impl Run {
             max_time,
             bytes,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::Int64Array;
+
+    fn rows() -> Rows {
+        let values = Int64Array::from(vec![None, None, Some(3), Some(4), None]);
+        Rows {
+            series: vec![1, 1, 1, 2, 2],
+            times: vec![10, 20, 30, 10, 20],
+            versions: Versions::Each((1..=5).map(Version).collect()),
+            columns: vec![Column {
+                id: 7,
+                values: Arc::new(values),
+                older: Some(vec![Version::ZERO; 5]),
+            }],
+        }
+    }
+
+    /// What `ranges` gives is what `take` gives for the same rows.
+    #[test]
+    fn ranges_are_rows_taken_one_by_one() {
+        let rows = rows();
+        for ranges in [vec![], vec![1..4], vec![0..2], vec![0..1, 2..5]] {
+            let places: Vec<u32> = ranges
+                .iter()
+                .cloned()
+                .flatten()
+                .map(|at| at as u32)
+                .collect();
+            let (one, other) = (
+                rows.ranges(&ranges, Some(&[7])),
+                rows.take(&places, Some(&[7])),
+            );
+            assert_eq!((&one.series, &one.times), (&other.series, &other.times));
+            assert_eq!(one.versions, other.versions);
+            let values = |rows: &Rows| rows.column(7).map(|column| column.values.clone());
+            if !places.is_empty() {
+                assert_eq!(values(&one), values(&other), "{ranges:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_that_touch_are_one() {
+        let mut ranges = Vec::new();
+        for range in [0..2, 2..2, 2..3, 5..6] {
+            push_range(&mut ranges, range);
+        }
+        assert_eq!(ranges, [0..3, 5..6]);
     }
 }

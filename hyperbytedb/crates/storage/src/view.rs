@@ -1,6 +1,7 @@
 //! What a query reads of one measurement: a fixed set of files and runs, and which
 //! parts of them must be merged under the law.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::clock::Version;
@@ -11,7 +12,7 @@ use crate::merge::{MergeOptions, merge};
 use crate::object::LocalStore;
 use crate::parquet::read::{Chosen, FooterCache, choose, read_rows};
 use crate::present::Sources;
-use crate::rows::{ColumnId, Rows, Run};
+use crate::rows::{ColumnId, Rows, Run, push_range};
 use crate::table::{ColumnDef, Table, TableInner};
 use crate::tag_index::SeriesSet;
 
@@ -343,12 +344,12 @@ impl ReadView {
             return None;
         }
         let rows = &run.rows;
-        let mut places: Vec<u32> = Vec::new();
+        let mut ranges: Vec<Range<usize>> = Vec::new();
         let mut add = |from: usize, to: usize| {
             let times = &rows.times[from..to];
             let first = from + times.partition_point(|at| *at < time.0);
             let last = from + times.partition_point(|at| *at <= time.1);
-            places.extend(first as u32..last.max(first) as u32);
+            push_range(&mut ranges, first..last);
         };
         match &self.selection {
             Some(selection) => {
@@ -368,7 +369,7 @@ impl ReadView {
                 }
             }
         }
-        Some(rows.take(&places, Some(columns)))
+        Some(rows.ranges(&ranges, Some(columns)))
     }
 
     /// Fails when a file is not there, for readers that would overlook it.

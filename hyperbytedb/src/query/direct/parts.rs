@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow::array::{Array, StringArray, StringBuilder};
 use influxql::ast::{DataType, Expr};
 use parking_lot::Mutex;
-use storage::{Engine, FilePart, ReadView, Rows, Run, SeriesId, SeriesSet, StorageError};
+use storage::{
+    Engine, FilePart, ReadView, Rows, Run, SeriesId, SeriesSet, StorageError, push_range,
+};
 
 use crate::query::clickhouse::layout::{Layout, field_type};
 use crate::query::clickhouse::series::open;
@@ -149,19 +151,27 @@ impl Parts {
     }
 
     fn outside_windows(&self, rows: Arc<Rows>) -> Arc<Rows> {
-        let time = self.view.time;
+        let (from, to) = self.view.time;
         let windows = &self.view.windows;
-        let wanted = |at: &i64| {
-            *at >= time.0
-                && *at <= time.1
-                && !windows.iter().any(|(from, to)| from <= at && at <= to)
-        };
-        if rows.times.iter().all(wanted) {
-            return rows;
+        let mut ranges = Vec::new();
+        let mut at = 0;
+        for stretch in rows.series.chunk_by(|a, b| a == b) {
+            let times = &rows.times[at..at + stretch.len()];
+            let first = times.partition_point(|time| *time < from);
+            let last = times.partition_point(|time| *time <= to).max(first);
+            let mut start = first;
+            for window in windows {
+                let end = start + times[start..last].partition_point(|time| *time < window.0);
+                push_range(&mut ranges, at + start..at + end);
+                start = end + times[end..last].partition_point(|time| *time <= window.1);
+            }
+            push_range(&mut ranges, at + start..at + last);
+            at += stretch.len();
         }
-        let places = (0..rows.len() as u32).filter(|row| wanted(&rows.times[*row as usize]));
-        let places: Vec<u32> = places.collect();
-        Arc::new(rows.take(&places, None))
+        match ranges.as_slice() {
+            [range] if *range == (0..rows.len()) => rows,
+            ranges => Arc::new(rows.ranges(ranges, None)),
+        }
     }
 
     fn filtered(&self, rows: Arc<Rows>) -> Result<Arc<Rows>, StorageError> {

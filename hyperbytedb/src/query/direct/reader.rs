@@ -70,11 +70,13 @@ impl Reader for DirectReader {
         context.check()?;
         let span = tracing::debug_span!("scan", rows = tracing::field::Empty).entered();
         if self.executor == Executor::ClickHouse {
+            context.work.check(u64::MAX)?;
             return self.wide.scan(scan, context);
         }
         let Some(parts) = Parts::open(&self.engine, scan, None)? else {
             return Ok(Box::new(std::iter::empty()));
         };
+        context.work.check(parts.rows)?;
         span.record("rows", parts.rows);
         let threads = match parts.rows {
             0..ROWS_FOR_THREADS => 1,

@@ -2,18 +2,23 @@
 
 use chrono_tz::Tz;
 
-use super::number::{integer, unsigned};
+use super::number::integer;
 use crate::query::window::zone_offset;
 
 const NANOS: i64 = 1_000_000_000;
 
-fn padded(value: u64, width: u32, out: &mut Vec<u8>) {
-    let mut scale = 10_u64.pow(width - 1);
-    while scale > 1 && value < scale {
-        out.push(b'0');
-        scale /= 10;
+/// The digits of a number below `10^N`, with zeros in front.
+fn digits<const N: usize>(mut value: u64) -> [u8; N] {
+    let mut text = [b'0'; N];
+    for digit in text.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
     }
-    unsigned(value, out);
+    text
+}
+
+fn two(value: u64) -> [u8; 2] {
+    digits(value)
 }
 
 /// Year, month and day of a number of days since 1970-01-01.
@@ -44,20 +49,17 @@ pub(super) fn rfc3339(time: i64, timezone: Option<Tz>, out: &mut Vec<u8>) {
     let nanos = time.rem_euclid(NANOS).unsigned_abs();
     let (year, month, day) = civil(local.div_euclid(86_400));
     let second_of_day = local.rem_euclid(86_400).unsigned_abs();
-    padded(year.unsigned_abs(), 4, out);
-    out.push(b'-');
-    padded(month, 2, out);
-    out.push(b'-');
-    padded(day, 2, out);
-    out.push(b'T');
-    padded(second_of_day / 3600, 2, out);
-    out.push(b':');
-    padded(second_of_day / 60 % 60, 2, out);
-    out.push(b':');
-    padded(second_of_day % 60, 2, out);
+    let [y0, y1, y2, y3] = digits(year.unsigned_abs());
+    let [[m0, m1], [d0, d1]] = [two(month), two(day)];
+    let [h0, h1] = two(second_of_day / 3600);
+    let [i0, i1] = two(second_of_day / 60 % 60);
+    let [s0, s1] = two(second_of_day % 60);
+    out.extend_from_slice(&[
+        y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', i0, i1, b':', s0, s1,
+    ]);
     if nanos > 0 {
         out.push(b'.');
-        padded(nanos, 9, out);
+        out.extend_from_slice(&digits::<9>(nanos));
         while out.last() == Some(&b'0') {
             out.pop();
         }
@@ -68,9 +70,9 @@ pub(super) fn rfc3339(time: i64, timezone: Option<Tz>, out: &mut Vec<u8>) {
     }
     out.push(if offset < 0 { b'-' } else { b'+' });
     let minutes = offset.unsigned_abs() / 60;
-    padded(minutes / 60, 2, out);
+    out.extend_from_slice(&two(minutes / 60));
     out.push(b':');
-    padded(minutes % 60, 2, out);
+    out.extend_from_slice(&two(minutes % 60));
 }
 
 /// Appends a time as a number of units, truncated towards zero.
