@@ -15,10 +15,13 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
 
 use super::footer::Footer;
-use super::page::{Header, PageError, Scratch};
+use super::page::{Header, Packing, PageError, Scratch};
 
 /// Bytes that are read at once, about.
 const READ_BYTES: i64 = 1 << 20;
+/// Rows that memory is taken for before they are read.
+const CAPACITY_MAX: u64 = 1 << 20;
+const FEWER_ROWS: &str = "it holds fewer rows than its list of series says";
 /// More than any page is a sign of damage.
 const READ_BYTES_MAX: usize = 1 << 28;
 
@@ -43,7 +46,18 @@ pub fn read(
         return Ok(None);
     };
     let total: u64 = rows.iter().map(|rows| rows.end - rows.start).sum();
-    let mut out = Values::with_capacity(total as usize);
+    let there: i64 = metadata
+        .row_groups()
+        .iter()
+        .map(|group| group.num_rows())
+        .sum();
+    if rows
+        .last()
+        .is_some_and(|rows| rows.end > there.unsigned_abs())
+    {
+        return Err(PageError::Damaged(FEWER_ROWS));
+    }
+    let mut out = Values::with_capacity(total.min(CAPACITY_MAX) as usize);
     let (mut start, mut rest) = (0_u64, rows);
     for (group, places) in metadata.row_groups().iter().zip(offsets) {
         let end = start + group.num_rows() as u64;
@@ -70,7 +84,7 @@ pub fn read(
         start = end;
     }
     if out.bits.len() as u64 != total {
-        return Err(PageError::Damaged("a column has fewer rows than the file"));
+        return Err(PageError::Damaged(FEWER_ROWS));
     }
     Ok(out.into_array(data_type))
 }
@@ -179,10 +193,10 @@ impl ChunkReader<'_> {
                 let at = (place.offset - from) as usize;
                 let bytes = read.get(at..).unwrap_or_default();
                 let (header, body) = header_of(bytes)?;
-                let Some(layout) = header.layout() else {
+                let Some(packing) = header.packing() else {
                     return Ok(false);
                 };
-                if layout == super::page::Layout::Dictionary && dictionary.is_none() {
+                if packing == Packing::Dictionary && dictionary.is_none() {
                     dictionary = Some(self.dictionary(scratch)?);
                 }
                 let dictionary = dictionary.as_deref().unwrap_or_default();
@@ -260,7 +274,7 @@ impl ChunkReader<'_> {
         out: &mut Values,
     ) -> Result<(), PageError> {
         let of_page = self.rows_of(page);
-        if of_page.end - of_page.start != header.values as u64 {
+        if of_page.end.checked_sub(of_page.start) != Some(header.values as u64) {
             return Err(PageError::Damaged(
                 "a page has other rows than the index says",
             ));

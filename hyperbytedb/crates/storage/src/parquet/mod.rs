@@ -17,8 +17,10 @@ pub mod dictionaries;
 pub mod encoding;
 pub mod footer;
 pub mod hybrid;
+#[cfg(test)]
+mod laws;
+pub mod layout;
 pub mod page;
-pub mod pages;
 pub mod read;
 pub mod series_ranges;
 pub mod write;

@@ -27,9 +27,9 @@ const SCRATCHES_MAX: usize = 16;
 /// Structures within structures that a header may have.
 const DEPTH_MAX: usize = 8;
 
-/// How values are laid out, numbered as in the format.
+/// How values are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
+pub enum Packing {
     Plain,
     Delta,
     Dictionary,
@@ -98,12 +98,12 @@ impl Header {
     /// How a data page's values are laid out; `None` when this is no data page of
     /// version 2, or it has another layout.
     #[must_use]
-    pub fn layout(&self) -> Option<Layout> {
+    pub fn packing(&self) -> Option<Packing> {
         match (self.kind, self.encoding) {
-            (3, 0) => Some(Layout::Plain),
-            (3, 5) => Some(Layout::Delta),
-            (3, 2 | 8) => Some(Layout::Dictionary),
-            (3, 9) => Some(Layout::ByteStreamSplit),
+            (3, 0) => Some(Packing::Plain),
+            (3, 5) => Some(Packing::Delta),
+            (3, 2 | 8) => Some(Packing::Dictionary),
+            (3, 9) => Some(Packing::ByteStreamSplit),
             _ => None,
         }
     }
@@ -292,7 +292,7 @@ impl Scratch {
         out: &mut Vec<i64>,
     ) -> Result<(), PageError> {
         let damaged = || PageError::Damaged("the values of a page are damaged");
-        let layout = header.layout().ok_or_else(damaged)?;
+        let packing = header.packing().ok_or_else(damaged)?;
         let present = header
             .values
             .checked_sub(header.nulls)
@@ -303,11 +303,11 @@ impl Scratch {
         let mut codes = std::mem::take(&mut self.codes);
         codes.clear();
         let plain = self.plain(header, body)?;
-        let done = match layout {
-            Layout::Plain => plain_values(plain, wanted, out),
-            Layout::Delta => delta::decode(plain, wanted, out),
-            Layout::ByteStreamSplit => split_values(plain, present, wanted, out),
-            Layout::Dictionary => dictionary_values(plain, wanted, dictionary, &mut codes, out),
+        let done = match packing {
+            Packing::Plain => plain_values(plain, wanted, out),
+            Packing::Delta => delta::decode(plain, wanted, out),
+            Packing::ByteStreamSplit => split_values(plain, present, wanted, out),
+            Packing::Dictionary => dictionary_values(plain, wanted, dictionary, &mut codes, out),
         };
         self.codes = codes;
         done.ok_or_else(damaged)

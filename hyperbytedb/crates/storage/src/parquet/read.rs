@@ -180,6 +180,9 @@ impl FileReader<'_> {
 
     /// Those of the chosen rows that are in the time, and their times.
     fn narrowed(&mut self, chosen: &[Chosen], time: (i64, i64)) -> Result<(Vec<Chosen>, Vec<i64>)> {
+        if chosen.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
         let Some(array) = self.arrays(&["time".to_string()], chosen)?.pop().flatten() else {
             return Err(damaged(self.path, "its column time is missing"));
         };
@@ -224,6 +227,9 @@ impl FileReader<'_> {
                 Some(last) if last.end == chosen.first_row => last.end = end,
                 _ => rows.push(chosen.first_row..end),
             }
+        }
+        if rows.is_empty() {
+            return Ok(vec![None; names.len()]);
         }
         let mut arrays = Vec::with_capacity(names.len());
         let mut others = Vec::new();

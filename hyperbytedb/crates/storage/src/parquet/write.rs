@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use super::chunk::{self, Numbers};
 use super::encoding::{ColumnEncoding, choose, compression};
-use super::pages;
+use super::layout;
 use super::series_ranges::{self, SeriesRange};
 use super::{COLUMNS_KEY, PAGE_ROWS, ROW_GROUP_ROWS, SERIES_KEY, TAG_PAGE_ROWS, VERSIONS_KEY};
 use crate::clock::Version;
@@ -84,7 +84,7 @@ pub fn write_file(store: &LocalStore, contents: &FileContents<'_>) -> Result<Fil
     Ok(entry_of(contents, &ranges, tag_keys, bytes))
 }
 
-fn series_ranges_of(contents: &FileContents<'_>) -> Vec<SeriesRange> {
+pub(super) fn series_ranges_of(contents: &FileContents<'_>) -> Vec<SeriesRange> {
     let rows = contents.rows;
     let mut ranges: Vec<SeriesRange> = Vec::new();
     let mut last = None;
@@ -107,7 +107,7 @@ fn series_ranges_of(contents: &FileContents<'_>) -> Vec<SeriesRange> {
     ranges
 }
 
-fn tag_keys_of(ranges: &[SeriesRange]) -> Vec<String> {
+pub(super) fn tag_keys_of(ranges: &[SeriesRange]) -> Vec<String> {
     let mut keys = BTreeSet::new();
     for range in ranges {
         keys.extend(decode_key(&range.key).0.into_iter().map(|(key, _)| key));
@@ -137,7 +137,7 @@ pub fn tag_array<'a>(values: impl Iterator<Item = (&'a str, usize)>) -> ArrayRef
     }
 }
 
-fn batch_of(
+pub(super) fn batch_of(
     contents: &FileContents<'_>,
     ranges: &[SeriesRange],
     tag_keys: &[String],
@@ -212,7 +212,7 @@ fn write_batch<W: Write + Send>(
         ArrowWriter::try_new(out, batch.schema(), Some(properties))?.into_serialized_writer()?;
     for start in (0..batch.num_rows()).step_by(ROW_GROUP_ROWS) {
         let rows = ROW_GROUP_ROWS.min(batch.num_rows() - start);
-        let pages = pages::layout(ranges, start, start + rows);
+        let pages = layout::pages(ranges, start, start + rows);
         write_group(&mut writer, &batch.slice(start, rows), &pages, &tags)?;
     }
     for (key, value) in metadata {
@@ -294,7 +294,7 @@ fn properties_of(
     builder.build()
 }
 
-fn metadata_of(
+pub(super) fn metadata_of(
     contents: &FileContents<'_>,
     ranges: &[SeriesRange],
     tag_keys: &[String],

@@ -9,8 +9,8 @@ use super::series_ranges::SeriesRange;
 /// series with many rows has pages of its own, which hold neither a jump to other
 /// values nor other times; those with few share pages.
 #[must_use]
-pub fn layout(ranges: &[SeriesRange], start: usize, end: usize) -> Vec<Range<usize>> {
-    let mut pages: Vec<Range<usize>> = Vec::new();
+pub fn pages(ranges: &[SeriesRange], start: usize, end: usize) -> Vec<Range<usize>> {
+    let mut list: Vec<Range<usize>> = Vec::new();
     // Whether the last page may take up more series.
     let mut open = false;
     let first = ranges.partition_point(|range| range.first_row + range.rows <= start as u64);
@@ -22,7 +22,7 @@ pub fn layout(ranges: &[SeriesRange], start: usize, end: usize) -> Vec<Range<usi
         }
         let (from, to) = (from - start, to - start);
         let rows = to - from;
-        match pages.last_mut() {
+        match list.last_mut() {
             Some(page) if open && rows < PAGE_ROWS / 2 && page.len() + rows <= PAGE_ROWS => {
                 page.end = to;
             }
@@ -30,12 +30,12 @@ pub fn layout(ranges: &[SeriesRange], start: usize, end: usize) -> Vec<Range<usi
                 let parts = ((rows + PAGE_ROWS / 2) / PAGE_ROWS).max(1);
                 let part = rows.div_ceil(parts);
                 let cuts = (from..to).step_by(part);
-                pages.extend(cuts.map(|cut| cut..(cut + part).min(to)));
+                list.extend(cuts.map(|cut| cut..(cut + part).min(to)));
                 open = rows < PAGE_ROWS / 2;
             }
         }
     }
-    pages
+    list
 }
 
 #[cfg(test)]
@@ -62,10 +62,10 @@ mod tests {
     #[test]
     fn long_series_have_their_own_pages_and_short_ones_share() {
         let ranges = ranges_of(&[8_640, 100, 8_000, 100, 20_000]);
-        let pages = layout(&ranges, 0, 36_840);
+        let pages = super::pages(&ranges, 0, 36_840);
         let lengths: Vec<usize> = pages.iter().map(Range::len).collect();
         assert_eq!(lengths, [8_640, 100, 8_000, 100, 10_000, 10_000]);
-        let many = layout(&ranges_of(&[60; 1_000]), 0, 60_000);
+        let many = super::pages(&ranges_of(&[60; 1_000]), 0, 60_000);
         assert_eq!(many[0], 0..8_160);
     }
 
@@ -79,7 +79,7 @@ mod tests {
             let rows: usize = lengths.iter().sum();
             let at = |part: f64| (part * rows as f64) as usize;
             let (start, end) = (at(cuts.0.min(cuts.1)), at(cuts.0.max(cuts.1)));
-            let pages = layout(&ranges, start, end);
+            let pages = super::pages(&ranges, start, end);
             let mut next = 0;
             for page in pages {
                 prop_assert_eq!(page.start, next);
