@@ -95,7 +95,9 @@ fn answers(executor: &str) -> Vec<Vec<Vec<serde_json::Value>>> {
     vec![
         rows("SELECT count(i), sum(i), min(i), max(i), last(i) FROM k"),
         rows("SELECT count(rare), sum(rare) FROM k WHERE time >= '2024-01-01T01:00:00Z'"),
-        rows("SELECT i, u, d, x, rare FROM k WHERE host = 'b' AND time >= '2024-01-01T03:00:00Z' AND time < '2024-01-01T03:01:00Z'"),
+        rows(
+            "SELECT i, u, d, x, rare FROM k WHERE host = 'b' AND time >= '2024-01-01T03:00:00Z' AND time < '2024-01-01T03:01:00Z'",
+        ),
         rows("SELECT i, d FROM k WHERE d > 99.5 AND i > 100 LIMIT 500"),
         rows("SELECT min(d), max(d), max(x) FROM k WHERE host = 'a'"),
         rows("SELECT max(u), min(u) FROM k"),
@@ -107,6 +109,9 @@ fn both_executors_read_the_same_values() {
     let direct = answers("direct");
     assert_eq!(direct[0][0][1].as_u64(), Some(29_100));
     assert_eq!(direct[2].len(), 60);
-    assert_eq!(direct[2][7][3].as_f64(), Some(((10_807 * 37) % 10_000) as f64 / 100.0));
+    assert_eq!(
+        direct[2][7][3].as_f64(),
+        Some(((10_807 * 37) % 10_000) as f64 / 100.0)
+    );
     assert_eq!(direct, answers("clickhouse"));
 }

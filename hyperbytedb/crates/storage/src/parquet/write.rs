@@ -259,8 +259,12 @@ fn write_group<W: Write + Send>(
         }
         let is_tag = tags.contains(field.name());
         let mut column = if is_tag { of_tag } else { of_field };
-        for leaf in compute_leaves(field, values)? {
-            column.write(&leaf)?;
+        // In portions: the library takes memory for all rows that it is given at once.
+        for start in (0..values.len()).step_by(TAG_PAGE_ROWS) {
+            let portion = values.slice(start, TAG_PAGE_ROWS.min(values.len() - start));
+            for leaf in compute_leaves(field, &portion)? {
+                column.write(&leaf)?;
+            }
         }
         column.close()?.append_to_row_group(&mut group)?;
     }
