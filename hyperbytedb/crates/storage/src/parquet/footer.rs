@@ -182,7 +182,11 @@ pub(super) fn damaged(path: &Path, message: impl std::fmt::Display) -> StorageEr
 
 fn read_footer(path: &Path, dictionaries: &Arc<Dictionaries>) -> Result<Footer> {
     let file = open(path)?;
-    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+    // Without the Arrow schema that is kept for others: Parquet's own types suffice, and
+    // the library panics on one that is damaged.
+    let options = ArrowReaderOptions::new()
+        .with_skip_arrow_metadata(true)
+        .with_page_index_policy(PageIndexPolicy::Optional);
     let metadata =
         ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(path, error))?;
     let series = metadata
