@@ -20,7 +20,7 @@ use crate::error::{Result, StorageError};
 use crate::maintenance::{flush_all, flush_loop, merge_loop, wait_for_room};
 use crate::meta::Meta;
 use crate::object::LocalStore;
-use crate::parquet::read::FooterCache;
+use crate::parquet::footer::FooterCache;
 use crate::prepare::{Dropped, Origin, drop_conflicts, drop_expired, rows_of};
 use crate::recovery::{by_measurement, recover};
 use crate::rows::Rows;

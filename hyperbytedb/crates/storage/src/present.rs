@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::files::FileEntry;
 use crate::merge::Hide;
 use crate::object::LocalStore;
-use crate::parquet::read::{Footer, FooterCache, choose, read_rows};
+use crate::parquet::footer::{Footer, FooterCache};
+use crate::parquet::read::{choose, read_rows};
 use crate::rows::{Rows, Run};
 use crate::series::SeriesId;
 use crate::table::Table;
@@ -98,7 +99,7 @@ impl Sources<'_> {
             return Ok(());
         }
         let chosen = choose(&footer, self.time, &self.table.read().series, Some(&unsure));
-        let rows = read_rows(&path, file, &footer, &[], &chosen)?;
+        let rows = read_rows(&path, file, &footer, &[], &chosen, self.time)?;
         // In the order of the file, where numbers do not rise.
         let mut from = 0;
         for part in rows.series.chunk_by(|a, b| a == b) {

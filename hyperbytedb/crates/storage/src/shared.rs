@@ -13,7 +13,7 @@ use crate::config::EngineConfig;
 use crate::disk::Disks;
 use crate::meta::{Meta, Position};
 use crate::object::LocalStore;
-use crate::parquet::read::FooterCache;
+use crate::parquet::footer::FooterCache;
 use crate::rows::Run;
 use crate::schema::Schema;
 use crate::table::Table;

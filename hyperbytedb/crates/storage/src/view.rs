@@ -10,7 +10,8 @@ use crate::error::{Result, StorageError};
 use crate::files::FileEntry;
 use crate::merge::{MergeOptions, merge};
 use crate::object::LocalStore;
-use crate::parquet::read::{Chosen, FooterCache, choose, read_rows};
+use crate::parquet::footer::FooterCache;
+use crate::parquet::read::{Chosen, choose, read_rows};
 use crate::present::Sources;
 use crate::rows::{ColumnId, Rows, Run, push_range};
 use crate::table::{ColumnDef, Table, TableInner};
@@ -209,8 +210,7 @@ impl ReadView {
         ))
     }
 
-    /// Rows of one file, as it is, of the selected series; some may lie outside the
-    /// time.
+    /// Rows of one file, as it is, of the selected series and in the time.
     ///
     /// # Errors
     /// When the file is missing or damaged.
@@ -225,7 +225,7 @@ impl ReadView {
         let footer = self.footers.get(&path)?;
         // The lock is not held while the file is read.
         let chosen = choose(&footer, time, &self.table.read().series, self.selection());
-        read_rows(&path, file, &footer, &wanted, &chosen)
+        read_rows(&path, file, &footer, &wanted, &chosen, time)
     }
 
     /// The selected rows of a file, cut into parts of about `rows_max` rows that can be
@@ -258,7 +258,7 @@ impl ReadView {
         Ok(parts)
     }
 
-    /// Rows of one part, as the file has them; some may lie outside the view's time.
+    /// Rows of one part in the view's time, as the file has them.
     ///
     /// # Errors
     /// When the file is missing or damaged.
@@ -271,6 +271,7 @@ impl ReadView {
             &footer,
             &self.in_file(&part.file, columns),
             &part.chosen,
+            self.time,
         )
     }
 

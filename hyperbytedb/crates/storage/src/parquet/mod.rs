@@ -6,15 +6,31 @@
 //! which is which (`hyperbytedb.columns`) and where each series' rows are
 //! (`hyperbytedb.series`), so that a reader can go straight to them.
 
+//!
+//! Numbers are in pages of our own making, which end where a series ends; the pages of
+//! all other columns are the Parquet library's.
+
+pub mod chunk;
+pub mod column;
+pub mod delta;
+pub mod dictionaries;
 pub mod encoding;
+pub mod footer;
+pub mod hybrid;
+#[cfg(test)]
+mod laws;
+pub mod layout;
+pub mod page;
 pub mod read;
 pub mod series_ranges;
 pub mod write;
 
-/// Rows of a row group: enough for two cores to share a day of a small measurement.
-pub const ROW_GROUP_ROWS: usize = 131_072;
-/// Rows of a data page: what a reader of one series has to decode at least.
-pub const PAGE_ROWS: usize = 4_096;
+/// Rows of a row group: each has its own dictionaries, so they are to be large.
+pub const ROW_GROUP_ROWS: usize = 1 << 20;
+/// Rows of a data page, about: what a reader of one series has to decode at least.
+pub const PAGE_ROWS: usize = 8_192;
+/// Rows of a data page of a tag, which readers of few series do not read.
+pub const TAG_PAGE_ROWS: usize = 65_536;
 /// Metadata key: the roles of the columns, JSON.
 pub const COLUMNS_KEY: &str = "hyperbytedb.columns";
 /// Metadata key: the rows of each series, see [`series_ranges`].

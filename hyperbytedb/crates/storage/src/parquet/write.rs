@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -10,17 +11,20 @@ use arrow::array::{
     UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::Encoding;
+use parquet::arrow::arrow_writer::compute_leaves;
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use serde::Serialize;
 
+use super::chunk::{self, Numbers};
 use super::encoding::{ColumnEncoding, choose, compression};
+use super::layout;
 use super::series_ranges::{self, SeriesRange};
-use super::{COLUMNS_KEY, PAGE_ROWS, ROW_GROUP_ROWS, SERIES_KEY, VERSIONS_KEY};
+use super::{COLUMNS_KEY, PAGE_ROWS, ROW_GROUP_ROWS, SERIES_KEY, TAG_PAGE_ROWS, VERSIONS_KEY};
 use crate::clock::Version;
 use crate::error::{Result, StorageError};
 use crate::files::{FileEntry, VERSION_COLUMN, older_column, tag_column};
@@ -65,18 +69,10 @@ pub fn write_file(store: &LocalStore, contents: &FileContents<'_>) -> Result<Fil
     let ranges = series_ranges_of(contents);
     let tag_keys = tag_keys_of(&ranges);
     let batch = batch_of(contents, &ranges, &tag_keys).map_err(|error| fail(error.into()))?;
-    let properties = properties_of(contents, &batch, &tag_keys).map_err(fail)?;
+    let metadata = metadata_of(contents, &ranges, &tag_keys)?;
     let (pending, file) = store.create(&contents.path)?;
     let out = BufWriter::with_capacity(1 << 18, file);
-    let mut writer = ArrowWriter::try_new(out, batch.schema(), Some(properties)).map_err(fail)?;
-    for start in (0..batch.num_rows()).step_by(ROW_GROUP_ROWS) {
-        let rows = ROW_GROUP_ROWS.min(batch.num_rows() - start);
-        writer.write(&batch.slice(start, rows)).map_err(fail)?;
-    }
-    for (key, value) in metadata_of(contents, &ranges, &tag_keys)? {
-        writer.append_key_value_metadata(KeyValue::new(key, value));
-    }
-    let out = writer.into_inner().map_err(fail)?;
+    let out = write_batch(out, &batch, &ranges, &tag_keys, metadata).map_err(fail)?;
     let file: File = out
         .into_inner()
         .map_err(|error| fail(ParquetError::External(Box::new(error.into_error()))))?;
@@ -88,7 +84,7 @@ pub fn write_file(store: &LocalStore, contents: &FileContents<'_>) -> Result<Fil
     Ok(entry_of(contents, &ranges, tag_keys, bytes))
 }
 
-fn series_ranges_of(contents: &FileContents<'_>) -> Vec<SeriesRange> {
+pub(super) fn series_ranges_of(contents: &FileContents<'_>) -> Vec<SeriesRange> {
     let rows = contents.rows;
     let mut ranges: Vec<SeriesRange> = Vec::new();
     let mut last = None;
@@ -111,7 +107,7 @@ fn series_ranges_of(contents: &FileContents<'_>) -> Vec<SeriesRange> {
     ranges
 }
 
-fn tag_keys_of(ranges: &[SeriesRange]) -> Vec<String> {
+pub(super) fn tag_keys_of(ranges: &[SeriesRange]) -> Vec<String> {
     let mut keys = BTreeSet::new();
     for range in ranges {
         keys.extend(decode_key(&range.key).0.into_iter().map(|(key, _)| key));
@@ -141,7 +137,7 @@ pub fn tag_array<'a>(values: impl Iterator<Item = (&'a str, usize)>) -> ArrayRef
     }
 }
 
-fn batch_of(
+pub(super) fn batch_of(
     contents: &FileContents<'_>,
     ranges: &[SeriesRange],
     tag_keys: &[String],
@@ -202,50 +198,107 @@ fn push_versions(contents: &FileContents<'_>, fields: &mut Vec<Field>, arrays: &
     }
 }
 
-fn properties_of(
-    contents: &FileContents<'_>,
+/// Writes a whole Parquet file and gives back what it was written to.
+fn write_batch<W: Write + Send>(
+    out: W,
     batch: &RecordBatch,
+    ranges: &[SeriesRange],
     tag_keys: &[String],
-) -> std::result::Result<WriterProperties, ParquetError> {
+    metadata: Vec<(String, String)>,
+) -> std::result::Result<W, ParquetError> {
+    let tags: Vec<String> = tag_keys.iter().map(|key| tag_column(key)).collect();
+    let properties = properties_of(&batch.schema(), &[], PAGE_ROWS);
+    let (mut writer, _) =
+        ArrowWriter::try_new(out, batch.schema(), Some(properties))?.into_serialized_writer()?;
+    for start in (0..batch.num_rows()).step_by(ROW_GROUP_ROWS) {
+        let rows = ROW_GROUP_ROWS.min(batch.num_rows() - start);
+        let pages = layout::pages(ranges, start, start + rows);
+        write_group(&mut writer, &batch.slice(start, rows), &pages, &tags)?;
+    }
+    for (key, value) in metadata {
+        writer.append_key_value_metadata(KeyValue::new(key, value));
+    }
+    writer.into_inner()
+}
+
+fn write_group<W: Write + Send>(
+    writer: &mut SerializedFileWriter<W>,
+    batch: &RecordBatch,
+    pages: &[Range<usize>],
+    tags: &[String],
+) -> std::result::Result<(), ParquetError> {
+    let schema = batch.schema();
+    let columns = ArrowSchemaConverter::new().convert(&schema)?;
+    let mut encodings = Vec::with_capacity(batch.num_columns());
+    let numbers: Vec<Option<Numbers>> = batch.columns().iter().map(Numbers::of).collect();
+    for (at, column) in columns.columns().iter().enumerate() {
+        encodings.push(choose(
+            column,
+            batch.column(at),
+            numbers[at].as_ref(),
+            pages,
+        )?);
+    }
+    let writers = |page_rows| {
+        let properties = properties_of(&schema, &encodings, page_rows);
+        ArrowWriter::try_new(std::io::sink(), schema.clone(), Some(properties))?
+            .into_serialized_writer()?
+            .1
+            .create_column_writers(0)
+    };
+    let of_columns = writers(PAGE_ROWS)?.into_iter().zip(writers(TAG_PAGE_ROWS)?);
+    let mut group = writer.next_row_group()?;
+    for (at, (of_field, of_tag)) in of_columns.enumerate() {
+        let (field, values) = (schema.field(at), batch.column(at));
+        if let ColumnEncoding::Numbers(encoding) = encodings[at]
+            && let Some(numbers) = &numbers[at]
+        {
+            let chunk = chunk::write(&columns.column(at), numbers, encoding, pages)?;
+            group.append_column(&chunk.bytes, chunk.close)?;
+            continue;
+        }
+        let is_tag = tags.contains(field.name());
+        let mut column = if is_tag { of_tag } else { of_field };
+        // In portions: the library takes memory for all rows that it is given at once.
+        for start in (0..values.len()).step_by(TAG_PAGE_ROWS) {
+            let portion = values.slice(start, TAG_PAGE_ROWS.min(values.len() - start));
+            for leaf in compute_leaves(field, &portion)? {
+                column.write(&leaf)?;
+            }
+        }
+        column.close()?.append_to_row_group(&mut group)?;
+    }
+    group.close()?;
+    Ok(())
+}
+
+fn properties_of(
+    schema: &Schema,
+    encodings: &[ColumnEncoding],
+    page_rows: usize,
+) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_2_0)
         .set_created_by(format!("HyperbyteDB {}", env!("CARGO_PKG_VERSION")))
         .set_compression(compression())
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_write_batch_size(PAGE_ROWS)
+        .set_data_page_row_count_limit(page_rows)
+        .set_write_batch_size(page_rows)
         .set_statistics_enabled(EnabledStatistics::Page);
-    let mut set = |name: &str, encoding: ColumnEncoding| {
-        let path = ColumnPath::new(vec![name.to_string()]);
-        let taken = std::mem::take(&mut builder);
+    for (field, encoding) in schema.fields().iter().zip(encodings) {
+        let path = ColumnPath::new(vec![field.name().clone()]);
         builder = match encoding {
-            ColumnEncoding::Dictionary => taken.set_column_dictionary_enabled(path, true),
-            ColumnEncoding::Plain(encoding) => taken
+            ColumnEncoding::Numbers(_) => builder,
+            ColumnEncoding::Dictionary => builder.set_column_dictionary_enabled(path, true),
+            ColumnEncoding::Plain(encoding) => builder
                 .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, encoding),
+                .set_column_encoding(path, *encoding),
         };
-    };
-    set("time", ColumnEncoding::Plain(Encoding::DELTA_BINARY_PACKED));
-    for key in tag_keys {
-        set(&tag_column(key), ColumnEncoding::Dictionary);
     }
-    for column in &contents.rows.columns {
-        let name = &contents.columns[column.id as usize].physical;
-        set(name, choose(&column.values)?);
-    }
-    let schema = batch.schema();
-    for field in schema.fields() {
-        if field.name().starts_with(VERSION_COLUMN) {
-            set(
-                field.name(),
-                ColumnEncoding::Plain(Encoding::DELTA_BINARY_PACKED),
-            );
-        }
-    }
-    Ok(builder.build())
+    builder.build()
 }
 
-fn metadata_of(
+pub(super) fn metadata_of(
     contents: &FileContents<'_>,
     ranges: &[SeriesRange],
     tag_keys: &[String],

@@ -1,0 +1,248 @@
+//! Footers of Parquet files, parsed once and kept: where each series' rows are, and what
+//! times the pages have.
+
+use std::fs::File;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lru::LruCache;
+use parking_lot::Mutex;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+
+use super::SERIES_KEY;
+use super::dictionaries::Dictionaries;
+use super::series_ranges::{self, SeriesRange};
+use crate::error::{Result, StorageError};
+use crate::series::{SeriesId, SeriesIndex};
+use crate::tag_index::SeriesSet;
+
+/// A file's footer, parsed once.
+pub struct Footer {
+    pub metadata: ArrowReaderMetadata,
+    pub series: Vec<SeriesRange>,
+    /// The series stand in the order of their keys.
+    sorted: bool,
+    numbers: Mutex<Option<Arc<Numbers>>>,
+    /// The pages of the column `time`, over all row groups.
+    pub pages: Vec<TimePage>,
+    /// Of this file and others.
+    pub dictionaries: Arc<Dictionaries>,
+    /// Of the file, in `dictionaries`.
+    pub number: u64,
+    /// Memory that it takes, about.
+    bytes: usize,
+}
+
+/// The numbers that the series of a file have, as long as the index has not changed in a
+/// way that changes them.
+struct Numbers {
+    /// [`NO_SERIES`] for those that the index lacks.
+    ids: Vec<SeriesId>,
+    /// Of the index: how many series were dropped, and how many numbers there were if
+    /// one of the file's was missing.
+    drops: u64,
+    numbered: Option<usize>,
+}
+
+/// No series has so high a number.
+const NO_SERIES: SeriesId = SeriesId::MAX;
+
+impl Footer {
+    /// Calls `visit` for each wanted series of the file (for all if no set is given) in
+    /// the order of rows.
+    pub fn visit_ranges(
+        &self,
+        index: &SeriesIndex,
+        wanted: Option<&SeriesSet>,
+        visit: &mut dyn FnMut(&SeriesRange, SeriesId),
+    ) {
+        match wanted {
+            Some(wanted) if self.sorted && wanted.len() < self.series.len() as u64 / 32 => {
+                let place = |id| {
+                    let key = index.key(id);
+                    let found = self
+                        .series
+                        .binary_search_by(|range| range.key.as_slice().cmp(key));
+                    Some((found.ok()?, id))
+                };
+                let live = wanted.iter().filter(|id| index.is_live(*id));
+                let mut places: Vec<(usize, SeriesId)> = live.filter_map(place).collect();
+                places.sort_unstable();
+                for (at, id) in places {
+                    visit(&self.series[at], id);
+                }
+            }
+            wanted => {
+                let numbers = self.numbers(index);
+                for (range, id) in self.series.iter().zip(&numbers.ids) {
+                    if *id != NO_SERIES && wanted.is_none_or(|wanted| wanted.contains(*id)) {
+                        visit(range, *id);
+                    }
+                }
+            }
+        }
+    }
+
+    fn numbers(&self, index: &SeriesIndex) -> Arc<Numbers> {
+        if let Some(numbers) = &*self.numbers.lock()
+            && numbers.drops == index.drops()
+            && numbers
+                .numbered
+                .is_none_or(|count| count == index.numbered())
+        {
+            return numbers.clone();
+        }
+        let find = |range: &SeriesRange| index.find(&range.key).unwrap_or(NO_SERIES);
+        let ids: Vec<SeriesId> = self.series.iter().map(find).collect();
+        let numbered = ids.contains(&NO_SERIES).then(|| index.numbered());
+        let numbers = Arc::new(Numbers {
+            ids,
+            drops: index.drops(),
+            numbered,
+        });
+        *self.numbers.lock() = Some(numbers.clone());
+        numbers
+    }
+}
+
+/// Rows of the file that one page of times holds.
+pub struct TimePage {
+    pub first_row: u64,
+    pub end_row: u64,
+    pub min_time: i64,
+    pub max_time: i64,
+}
+
+/// Footers that were used lately.
+pub struct FooterCache {
+    footers: Mutex<LruCache<PathBuf, Arc<Footer>>>,
+    /// Of all of them.
+    bytes: AtomicUsize,
+    dictionaries: Arc<Dictionaries>,
+}
+
+impl FooterCache {
+    #[must_use]
+    pub fn new(entries_max: usize) -> Self {
+        let entries = NonZeroUsize::new(entries_max).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            footers: Mutex::new(LruCache::new(entries)),
+            bytes: AtomicUsize::new(0),
+            dictionaries: Arc::default(),
+        }
+    }
+
+    /// The footer of a file.
+    ///
+    /// # Errors
+    /// When the file is missing or damaged; the text names it.
+    pub fn get(&self, path: &Path) -> Result<Arc<Footer>> {
+        if let Some(footer) = self.footers.lock().get(path) {
+            return Ok(footer.clone());
+        }
+        let footer = Arc::new(read_footer(path, &self.dictionaries)?);
+        self.bytes.fetch_add(footer.bytes, Ordering::Relaxed);
+        let replaced = self.footers.lock().push(path.to_path_buf(), footer.clone());
+        if let Some((_, replaced)) = replaced {
+            self.bytes.fetch_sub(replaced.bytes, Ordering::Relaxed);
+        }
+        Ok(footer)
+    }
+
+    /// How many footers there are, and their bytes with those of dictionaries.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        let entries = self.footers.lock().len();
+        let bytes = self.bytes.load(Ordering::Relaxed) + self.dictionaries.bytes();
+        (entries, bytes)
+    }
+
+    /// Forgets a file.
+    pub fn forget(&self, path: &Path) {
+        if let Some(footer) = self.footers.lock().pop(path) {
+            self.bytes.fetch_sub(footer.bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+pub(super) fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|error| StorageError::io("cannot open file", path, error))
+}
+
+pub(super) fn damaged(path: &Path, message: impl std::fmt::Display) -> StorageError {
+    StorageError::Damaged {
+        path: path.to_path_buf(),
+        message: message.to_string(),
+    }
+}
+
+fn read_footer(path: &Path, dictionaries: &Arc<Dictionaries>) -> Result<Footer> {
+    let file = open(path)?;
+    // Without the Arrow schema that is kept for others: Parquet's own types suffice, and
+    // the library panics on one that is damaged.
+    let options = ArrowReaderOptions::new()
+        .with_skip_arrow_metadata(true)
+        .with_page_index_policy(PageIndexPolicy::Optional);
+    let metadata =
+        ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(path, error))?;
+    let series = metadata
+        .metadata()
+        .file_metadata()
+        .key_value_metadata()
+        .and_then(|pairs| pairs.iter().find(|pair| pair.key == SERIES_KEY))
+        .and_then(|pair| pair.value.as_deref())
+        .and_then(series_ranges::decode)
+        .ok_or_else(|| damaged(path, "its list of series is missing or unreadable"))?;
+    let pages = time_pages(metadata.metadata()).unwrap_or_default();
+    let sorted = series.is_sorted_by(|a, b| a.key < b.key);
+    let of_range = |range: &SeriesRange| range.key.len() + size_of::<SeriesRange>();
+    let bytes = metadata.metadata().memory_size()
+        + series.iter().map(of_range).sum::<usize>()
+        + pages.len() * size_of::<TimePage>();
+    Ok(Footer {
+        metadata,
+        series,
+        sorted,
+        numbers: Mutex::new(None),
+        pages,
+        dictionaries: dictionaries.clone(),
+        number: dictionaries.number(),
+        bytes,
+    })
+}
+
+/// The page index of `time`; `None` when the file has none.
+fn time_pages(metadata: &ParquetMetaData) -> Option<Vec<TimePage>> {
+    let columns = metadata.file_metadata().schema_descr();
+    let time = columns
+        .columns()
+        .iter()
+        .position(|column| column.name() == "time")?;
+    let (bounds, places) = (metadata.column_index()?, metadata.offset_index()?);
+    let mut pages = Vec::new();
+    let mut group_start = 0_u64;
+    for (group, row_group) in metadata.row_groups().iter().enumerate() {
+        let group_end = group_start + row_group.num_rows() as u64;
+        let ColumnIndexMetaData::INT64(bounds) = bounds.get(group)?.get(time)? else {
+            return None;
+        };
+        let places = places.get(group)?.get(time)?.page_locations();
+        for (page, place) in places.iter().enumerate() {
+            let end_row = places
+                .get(page + 1)
+                .map_or(group_end, |next| group_start + next.first_row_index as u64);
+            pages.push(TimePage {
+                first_row: group_start + place.first_row_index as u64,
+                end_row,
+                min_time: *bounds.min_value(page)?,
+                max_time: *bounds.max_value(page)?,
+            });
+        }
+        group_start = group_end;
+    }
+    Some(pages)
+}
