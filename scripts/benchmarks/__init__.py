@@ -1,0 +1,1 @@
+"""The parts of `make bench`; `scripts/bench` says how they are chosen."""
