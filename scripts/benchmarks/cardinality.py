@@ -46,7 +46,7 @@ def run(context):
     for statement, (own, other) in times.items():
         pairs = [theirs / ours for ours, theirs in zip(own, other)]
         cell = f"`{statement}`".replace("|", "\\|")
-        rows.append((cell, f"{statistics.median(pairs):.1f}", median([t * 1e3 for t in own]), median([t * 1e3 for t in other])))
+        rows.append((cell, f"{statistics.median(pairs):,.1f}", median([t * 1e3 for t in own]), median([t * 1e3 for t in other])))
     section.text("Statements over HTTP, the two servers alternating, medians; the first of each is not counted.")
     section.table(("statement", "ratio", "hyperbytedb, ms", "InfluxDB, ms"), rows)
     return section

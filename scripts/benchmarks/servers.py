@@ -174,6 +174,9 @@ bind-address = "{free_address()}"
   # Into files soon after the last write, as the node does.
   cache-snapshot-write-cold-duration = "10s"
 {data_settings}
+[coordinator]
+  # A write of new series may take longer than the default of 10 s.
+  write-timeout = "120s"
 [monitor]
   store-enabled = false
 [subscriber]
@@ -247,6 +250,11 @@ class Client:
         if response.status >= 300:
             raise SystemExit(f"{self.name}: {statement}: {response.status} {text[:200]!r}")
         return took, text
+
+    def count(self, field, measurement, database):
+        """How many values there are: what was acknowledged must be found."""
+        series = self.query(f"SELECT count({field}) FROM {measurement}", database)
+        return series[0]["values"][0][1] if series else 0
 
     def query(self, statement, database="bench"):
         """The first statement's series."""
