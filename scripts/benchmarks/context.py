@@ -36,8 +36,9 @@ class Context:
         try:
             yield start
         finally:
+            # Nothing of theirs is kept, so none needs to write its memory.
             for server in running:
-                server.stop()
+                server.kill()
             shutil.rmtree(work, ignore_errors=True)
 
     def cached(self, name, make):

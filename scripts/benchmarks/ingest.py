@@ -61,7 +61,7 @@ def comparison(results, unit):
             )
         )
     header = (
-        "server", "hyperbytedb is faster by", unit, "p50, ms", "p99, ms",
+        "server", "ratio", unit, "p50, ms", "p99, ms",
         "server CPU, µs a line", "client CPU, % of a core",
     )
     return header, rows

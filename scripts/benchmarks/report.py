@@ -70,8 +70,8 @@ def machine():
     return f"{os.cpu_count()} cores ({cpu}), {memory / 2**20:.0f} GiB, {os.uname().sysname} {os.uname().release.split('-')[0]}"
 
 
-def write(path, sections, order):
-    """Puts the sections into the document, between their marks."""
+def write(path, section, order):
+    """Puts a section into the document, between its marks."""
     path = pathlib.Path(path)
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     if not text:
@@ -79,15 +79,14 @@ def write(path, sections, order):
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    for section in sections:
-        begin, end = _begin(section.part), _end(section.part)
-        if text.count(begin) != 1 or text.count(end) != 1:
-            raise SystemExit(f"{path} lacks the marks {begin} and {end}; nothing was written")
-        head, rest = text.split(begin)
-        tail = rest.split(end)[1]
-        stamp = f"{datetime.date.today()}, commit {commit or 'unknown'}, {machine()}."
-        body = "\n".join([*section.lines, stamp])
-        text = f"{head}{begin}\n{body}\n{end}{tail}"
+    begin, end = _begin(section.part), _end(section.part)
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise SystemExit(f"{path} lacks the marks {begin} and {end}; nothing was written")
+    head, rest = text.split(begin)
+    tail = rest.split(end)[1]
+    stamp = f"{datetime.date.today()}, commit {commit or 'unknown'}, {machine()}."
+    body = "\n".join([*section.lines, stamp])
+    text = f"{head}{begin}\n{body}\n{end}{tail}"
     path.write_text(text, encoding="utf-8")
 
 

@@ -47,7 +47,7 @@ def run(context):
             name, "" if runs is ours else ratio(ratios), f"{files[name]:,}",
             median([ready for ready, _ in runs], 2), median([ready + answer for ready, answer in runs], 2),
         ))
-    section.table(("server", "hyperbytedb is faster by", "files", "healthy after, s", "first answer after, s"), rows)
+    section.table(("server", "ratio", "files", "healthy after, s", "first answer after, s"), rows)
     return section
 
 
