@@ -239,3 +239,17 @@ fn cpu_seconds() -> Outcome<f64> {
     let ticks: f64 = ticks.filter_map(|field| field.parse::<f64>().ok()).sum();
     Ok(ticks / TICKS_PER_SECOND)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_hold_whole_lines_and_all_of_them() {
+        let text = b"a 1\nb 2\nc 3\nd 4\ne 5";
+        let bodies = bodies_of(text, 2, false).unwrap();
+        assert_eq!(bodies.concat(), text);
+        let lengths: Vec<usize> = bodies.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [8, 8, 3]);
+    }
+}
