@@ -107,7 +107,7 @@ def table(section, placement, runs):
 def at_rest(section, node, influxd, values, empty, resident):
     section.text("### At rest, points in files")
     data = {server.name: server.data_bytes() for server in (node, influxd)}
-    every = {server.name: server.allocated_bytes() for server in (node, influxd)}
+    every = {server.name: server.written_bytes() for server in (node, influxd)}
 
     def row(what, figures, scale, digits):
         ours, theirs = figures[node.name], figures[influxd.name]
@@ -117,7 +117,7 @@ def at_rest(section, node, influxd, values, empty, resident):
         ("", "ratio", "hyperbytedb", "InfluxDB"),
         [
             row("data files, bytes per value", data, values, 3),
-            row("all files, bytes on disk per value", every, values, 3),
+            row("all files, bytes per value", every, values, 3),
             row("resident, empty, MB", empty, 1e6, 0),
             row("resident after ingest, MB", resident, 1e6, 0),
         ],

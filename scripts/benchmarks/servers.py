@@ -103,9 +103,11 @@ class Server:
                 continue
         return sizes
 
-    def allocated_bytes(self):
-        """Of all its files, on disk: InfluxDB makes some far longer than what is in them."""
-        return sum(path.stat().st_blocks * 512 for path in self.files() if path.name != "log")
+    def written_bytes(self):
+        """Of all its files, without what is only reserved: neither holes that InfluxDB leaves
+        in files nor blocks that RocksDB asks for ahead of its writes."""
+        sizes = self.files().items()
+        return sum(min(size, path.stat().st_blocks * 512) for path, size in sizes if path.name != "log")
 
     def await_idle(self):
         """Waits until it uses next to no CPU for a second: a neighbour may be measured."""
@@ -225,7 +227,7 @@ class VictoriaMetrics(Server):
 
     def data_bytes(self):
         """Points, and the index of series."""
-        return self.allocated_bytes()
+        return self.written_bytes()
 
     def version(self):
         return output_of(["victoria-metrics", "--version"]).split("-tags")[0]
