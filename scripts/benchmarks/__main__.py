@@ -8,6 +8,7 @@ import time
 
 from . import cardinality, compare, floats, ingest, report, scaling, small_writes, startup
 from .context import Context
+from .servers import versions
 
 PARTS = {
     "compare": compare,
@@ -36,7 +37,7 @@ def main():
         failures += section.failures
         # At once: a later part that fails takes nothing from it.
         if document:
-            report.write(document, section, list(PARTS))
+            report.write(document, section, list(PARTS), versions())
         print(f"bench: {name} took {time.monotonic() - began:.0f} s\n", flush=True)
     if failures:
         raise SystemExit("bench: " + "; ".join(failures))

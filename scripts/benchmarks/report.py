@@ -8,7 +8,6 @@ import datetime
 import os
 import pathlib
 import statistics
-import subprocess
 
 HEAD = """# Benchmarks
 
@@ -70,21 +69,18 @@ def machine():
     return f"{os.cpu_count()} cores ({cpu}), {memory / 2**20:.0f} GiB, {os.uname().sysname} {os.uname().release.split('-')[0]}"
 
 
-def write(path, section, order):
+def write(path, section, order, versions):
     """Puts a section into the document, between its marks."""
     path = pathlib.Path(path)
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     if not text:
         text = HEAD + "\n".join(f"{_begin(part)}\n{_end(part)}\n" for part in order) + "\n" + PROFILES
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     begin, end = _begin(section.part), _end(section.part)
     if text.count(begin) != 1 or text.count(end) != 1:
         raise SystemExit(f"{path} lacks the marks {begin} and {end}; nothing was written")
     head, rest = text.split(begin)
     tail = rest.split(end)[1]
-    stamp = f"{datetime.date.today()}, commit {commit or 'unknown'}, {machine()}."
+    stamp = f"{datetime.date.today()}, {', '.join(versions)}, {machine()}."
     body = "\n".join([*section.lines, stamp])
     text = f"{head}{begin}\n{body}\n{end}{tail}"
     path.write_text(text, encoding="utf-8")

@@ -156,9 +156,6 @@ class Node(Server):
     def data_bytes(self):
         return sum(self.files("*.parquet").values())
 
-    def version(self):
-        return output_of([os.environ["BENCH_BINARY"], "version"])
-
 
 class Influxd(Server):
     name = "InfluxDB"
@@ -205,9 +202,6 @@ bind-address = "{free_address()}"
     def data_bytes(self):
         return sum(self.files("*.tsm").values())
 
-    def version(self):
-        return " ".join(output_of(["influxd", "version"]).split()[:2])
-
 
 class VictoriaMetrics(Server):
     name = "VictoriaMetrics"
@@ -228,9 +222,6 @@ class VictoriaMetrics(Server):
     def data_bytes(self):
         """Points, and the index of series."""
         return self.written_bytes()
-
-    def version(self):
-        return output_of(["victoria-metrics", "--version"]).split("-tags")[0]
 
 
 class Client:
@@ -269,6 +260,16 @@ class Client:
         if "error" in result:
             raise SystemExit(f"{self.name}: {statement}: {result['error']}")
         return result.get("series", [])
+
+
+def versions():
+    """Of what is measured, as the programs say it: the binary may be of another commit than the tree."""
+    return [
+        output_of([os.environ["BENCH_BINARY"], "version"]),
+        " ".join(output_of(["influxd", "version"]).split()[:2]),
+        # Debian's build does not know its own.
+        "VictoriaMetrics " + output_of(["dpkg-query", "-W", "-f", "${Version}", "victoria-metrics"]),
+    ]
 
 
 def output_of(command):
