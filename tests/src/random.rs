@@ -24,6 +24,11 @@ impl Random {
     pub fn between(&mut self, from: u64, to: u64) -> u64 {
         from + self.next() % (to - from + 1)
     }
+
+    /// A number from zero on, less than `count`, which is at least one.
+    pub fn below(&mut self, count: usize) -> usize {
+        (self.next() % count.max(1) as u64) as usize
+    }
 }
 
 /// The seed named by the environment variable, else one from the clock; printed either

@@ -2,11 +2,23 @@
 
 use std::time::Duration;
 
-use process_tests::{Sandbox, wait};
+use process_tests::random::{Random, seed};
+use process_tests::{Node, Sandbox, wait};
+use serde_json::Value;
 
 const DAY_NS: i64 = 86_400_000_000_000;
 /// 2024-01-01.
 const START_NS: i64 = 1_704_067_200_000_000_000;
+
+/// Waits until the points are in so many files, and in nothing else.
+fn in_files(node: &Node, files: usize) {
+    let known = format!("\nhyperbytedb_parquet_files {files}\n");
+    wait::until("the flush", Duration::from_secs(30), || {
+        let metrics = node.client().get("/metrics");
+        let text = metrics.text();
+        (text.contains(&known) && text.contains("\nhyperbytedb_memtable_bytes 0\n")).then_some(())
+    });
+}
 
 fn check(executor: &str) {
     let sandbox = Sandbox::new().with("flush", "interval_secs", "1").with(
@@ -22,9 +34,7 @@ fn check(executor: &str) {
         .collect();
     client.write("db", &lines.join("\n"));
     let files = || sandbox.data_files(".parquet");
-    wait::until("a file for each day", Duration::from_secs(30), || {
-        (files().len() == 3).then_some(())
-    });
+    in_files(&node, 3);
     let rows = client.rows("db", "SELECT v FROM m");
     let times: Vec<i64> = rows.iter().filter_map(|row| row[0].as_i64()).collect();
     let expected: Vec<i64> = (0..3).map(|day| START_NS + day * DAY_NS).collect();
@@ -79,7 +89,8 @@ fn series_of_every_kind() -> Vec<String> {
     lines
 }
 
-fn answers(executor: &str) -> Vec<Vec<Vec<serde_json::Value>>> {
+/// A node with these series in a file.
+fn with_every_kind(executor: &str) -> (Sandbox, Node) {
     let sandbox = Sandbox::new()
         .with("flush", "interval_secs", "1")
         .with("write", "unsigned_integers", "true")
@@ -88,10 +99,13 @@ fn answers(executor: &str) -> Vec<Vec<Vec<serde_json::Value>>> {
     let client = node.client();
     client.run("CREATE DATABASE db");
     client.write("db", &series_of_every_kind().join("\n"));
-    wait::until("the flush", Duration::from_secs(30), || {
-        (!sandbox.data_files(".parquet").is_empty()).then_some(())
-    });
-    let rows = |statement: &str| client.rows("db", statement);
+    in_files(&node, 1);
+    (sandbox, node)
+}
+
+fn answers(executor: &str) -> Vec<Vec<Vec<Value>>> {
+    let (_sandbox, node) = with_every_kind(executor);
+    let rows = |statement: &str| node.client().rows("db", statement);
     vec![
         rows("SELECT count(i), sum(i), min(i), max(i), last(i) FROM k"),
         rows("SELECT count(rare), sum(rare) FROM k WHERE time >= '2024-01-01T01:00:00Z'"),
@@ -101,7 +115,110 @@ fn answers(executor: &str) -> Vec<Vec<Vec<serde_json::Value>>> {
         rows("SELECT i, d FROM k WHERE d > 99.5 AND i > 100 LIMIT 500"),
         rows("SELECT min(d), max(d), max(x) FROM k WHERE host = 'a'"),
         rows("SELECT max(u), min(u) FROM k"),
+        // Of the ends of series alone, where these have a value and where they have none.
+        rows("SELECT last(i) FROM k"),
+        rows("SELECT last(rare) FROM k"),
+        rows("SELECT first(i), first(rare) FROM k WHERE time > '2024-01-01T00:00:01Z'"),
+        rows("SELECT last(x) FROM k WHERE time < '2024-01-01T00:10:00Z'"),
     ]
+}
+
+/// A statement about these series.
+fn statement(random: &mut Random) -> String {
+    fn one(random: &mut Random, of: &[&'static str]) -> &'static str {
+        of[random.below(of.len())]
+    }
+    const FUNCTIONS: &[&str] = &[
+        "count", "sum", "mean", "min", "max", "first", "last", "spread",
+    ];
+    const FIELDS: &[&str] = &["i", "u", "d", "x", "rare"];
+    let raw = random.below(4) == 0;
+    let count = 1 + random.below(3);
+    let mut columns = Vec::new();
+    for _ in 0..count {
+        let field = one(random, FIELDS);
+        columns.push(match raw {
+            true => field.to_string(),
+            false => format!("{}({field})", one(random, FUNCTIONS)),
+        });
+    }
+    let from = random.below(9_000);
+    let seconds = [1, 60, 3_600, 20_000][random.below(4)];
+    let mut text = format!(
+        "SELECT {} FROM k WHERE time >= {}s AND time < {}s",
+        columns.join(", "),
+        START_NS / 1_000_000_000 + from as i64,
+        START_NS / 1_000_000_000 + (from + seconds) as i64,
+    );
+    text += one(
+        random,
+        &[
+            "",
+            " AND host = 'b'",
+            " AND host =~ /a|c/",
+            " AND d > 90",
+            " AND host != 'a' AND i < 60",
+        ],
+    );
+    match raw {
+        true => text += one(random, &["", " GROUP BY host"]),
+        false => {
+            text += one(
+                random,
+                &[
+                    "",
+                    " GROUP BY host",
+                    " GROUP BY time(7m)",
+                    " GROUP BY time(1h), host",
+                ],
+            );
+            if text.contains("time(") {
+                text += one(random, &["", " fill(0)", " fill(none)", " fill(previous)"]);
+            }
+        }
+    }
+    text += one(random, &["", " ORDER BY time DESC"]);
+    text += one(random, &["", " LIMIT 3", " LIMIT 10 OFFSET 5"]);
+    text
+}
+
+#[test]
+fn random_statements_have_one_answer_by_both_executors() {
+    let mut random = Random::new(seed("EXECUTORS_SEED"));
+    let (_direct, direct) = with_every_kind("direct");
+    let (_clickhouse, clickhouse) = with_every_kind("clickhouse");
+    let mut answered = 0;
+    for _ in 0..300 {
+        let statement = statement(&mut random);
+        let answer = direct.client().query("db", &statement);
+        // Sums of floats depend on the order in which they are added.
+        let other = clickhouse.client().query("db", &statement);
+        assert!(same(&answer, &other), "{statement}\n{answer}\n{other}");
+        answered += usize::from(answer["results"][0].get("series").is_some());
+    }
+    assert!(answered > 120, "only {answered} statements had an answer");
+}
+
+/// Equal but for the last digits of floats.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(a), Value::Number(b)) if a.is_f64() || b.is_f64() => {
+            let (a, b) = (
+                a.as_f64().unwrap_or(f64::NAN),
+                b.as_f64().unwrap_or(f64::NAN),
+            );
+            (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        (a, b) => a == b,
+    }
 }
 
 #[test]

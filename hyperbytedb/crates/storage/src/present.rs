@@ -72,11 +72,10 @@ impl Sources<'_> {
             }
             return;
         }
-        for part in rows.series.chunk_by(|a, b| a == b) {
-            if wanted.contains(part[0]) {
-                add(part[0], from, from + part.len());
+        for (id, part) in rows.stretches() {
+            if wanted.contains(id) {
+                add(id, part.start, part.end);
             }
-            from += part.len();
         }
     }
 
@@ -101,13 +100,10 @@ impl Sources<'_> {
         let chosen = choose(&footer, self.time, &self.table.read().series, Some(&unsure));
         let rows = read_rows(&path, file, &footer, &[], &chosen, self.time)?;
         // In the order of the file, where numbers do not rise.
-        let mut from = 0;
-        for part in rows.series.chunk_by(|a, b| a == b) {
-            let to = from + part.len();
-            if self.has_visible(&rows, part[0], from, to) {
-                found.insert(part[0]);
+        for (id, part) in rows.stretches() {
+            if self.has_visible(&rows, id, part.start, part.end) {
+                found.insert(id);
             }
-            from = to;
         }
         Ok(())
     }

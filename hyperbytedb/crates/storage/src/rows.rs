@@ -141,6 +141,25 @@ impl Rows {
         self.len() * 12 + self.columns.iter().map(of).sum::<usize>()
     }
 
+    /// The series in the order of the rows, with the rows that each has.
+    pub fn stretches(&self) -> impl Iterator<Item = (SeriesId, Range<usize>)> + '_ {
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            let rest = &self.series[from..];
+            let series = *rest.first()?;
+            // Stretches are short or very long: the end is looked for in growing steps.
+            let mut reach = 1;
+            while reach < rest.len() && rest[reach] == series {
+                reach *= 2;
+            }
+            let sure = reach / 2;
+            let unsure = &rest[sure..reach.min(rest.len())];
+            let rows = from..from + sure + unsure.partition_point(|other| *other == series);
+            from = rows.end;
+            Some((series, rows))
+        })
+    }
+
     /// The rows of some ranges, which rise and do not overlap; all columns, or those that
     /// are wanted and have a value among them. What lies in one piece is not copied.
     #[must_use]
@@ -271,7 +290,8 @@ mod tests {
     #[test]
     fn ranges_are_rows_taken_one_by_one() {
         let rows = rows();
-        for ranges in [vec![], vec![1..4], vec![0..2], vec![0..1, 2..5]] {
+        for bounds in [&[][..], &[(1, 4)], &[(0, 2)], &[(0, 1), (2, 5)]] {
+            let ranges: Vec<Range<usize>> = bounds.iter().map(|(from, to)| *from..*to).collect();
             let places: Vec<u32> = ranges
                 .iter()
                 .cloned()
@@ -288,6 +308,27 @@ mod tests {
             if !places.is_empty() {
                 assert_eq!(values(&one), values(&other), "{ranges:?}");
             }
+        }
+    }
+
+    #[test]
+    fn stretches_are_the_chunks_of_one_series() {
+        for lengths in [vec![], vec![1], vec![1, 2, 1], vec![7, 64, 1, 100]] {
+            let series = lengths.iter().enumerate();
+            let series: Vec<SeriesId> = series
+                .flat_map(|(id, length)| std::iter::repeat_n(9 - id as SeriesId, *length))
+                .collect();
+            let rows = Rows {
+                times: vec![0; series.len()],
+                series: series.clone(),
+                versions: Versions::One(Version(1)),
+                columns: Vec::new(),
+            };
+            let expected = series
+                .chunk_by(|a, b| a == b)
+                .map(|part| (part[0], part.len()));
+            let found = rows.stretches().map(|(id, rows)| (id, rows.len()));
+            assert!(found.eq(expected), "{lengths:?}");
         }
     }
 

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use crate::clock::Version;
 use crate::delete::Tombstones;
 use crate::error::{Result, StorageError};
+use crate::file_part::FilePart;
 use crate::files::FileEntry;
 use crate::merge::{MergeOptions, merge};
 use crate::object::LocalStore;
 use crate::parquet::footer::FooterCache;
-use crate::parquet::read::{Chosen, choose, read_rows};
+use crate::parquet::read::{choose, read_rows};
 use crate::present::Sources;
 use crate::rows::{ColumnId, Rows, Run, push_range};
 use crate::table::{ColumnDef, Table, TableInner};
@@ -21,14 +22,6 @@ use crate::tag_index::SeriesSet;
 const WINDOWS_MAX: usize = 16;
 /// Rows that one merge of a window takes up at once, about.
 const MERGE_ROWS: u64 = 500_000;
-
-/// Rows of a file that are read in one go.
-#[derive(Debug, Clone)]
-pub struct FilePart {
-    file: Arc<FileEntry>,
-    chosen: Vec<Chosen>,
-    pub rows: u64,
-}
 
 /// A consistent look at one measurement, good for as long as it is held.
 pub struct ReadView {
@@ -244,15 +237,8 @@ impl ReadView {
         let mut parts: Vec<FilePart> = Vec::new();
         for chosen in chosen {
             match parts.last_mut() {
-                Some(part) if part.rows + chosen.rows <= rows_max => {
-                    part.rows += chosen.rows;
-                    part.chosen.push(chosen);
-                }
-                _ => parts.push(FilePart {
-                    file: file.clone(),
-                    rows: chosen.rows,
-                    chosen: vec![chosen],
-                }),
+                Some(part) if part.rows + chosen.rows <= rows_max => part.push(chosen),
+                _ => parts.push(FilePart::new(file.clone(), chosen)),
             }
         }
         Ok(parts)
@@ -340,6 +326,40 @@ impl ReadView {
     /// `None` for all of them, which need no copy.
     #[must_use]
     pub fn part_of_run(&self, run: &Run, time: (i64, i64), columns: &[ColumnId]) -> Option<Rows> {
+        let ranges = self.ranges_of_run(run, time)?;
+        Some(run.rows.ranges(&ranges, Some(columns)))
+    }
+
+    /// How many rows of a run are selected and in the view's time.
+    #[must_use]
+    pub fn rows_of_run(&self, run: &Run) -> u64 {
+        let ranges = self.ranges_of_run(run, self.time);
+        let rows = ranges.map(|ranges| ranges.iter().map(ExactSizeIterator::len).sum());
+        rows.unwrap_or(run.rows.len()) as u64
+    }
+
+    /// About how many rows are merged for a slice.
+    #[must_use]
+    pub fn rows_of_slice(&self, slice: (i64, i64)) -> u64 {
+        let meets = |min: i64, max: i64| min <= slice.1 && slice.0 <= max;
+        let selected = self.selection.as_ref().map(SeriesSet::len);
+        let of_file = |file: &Arc<FileEntry>| match selected {
+            Some(selected) if selected < file.series => file.rows / file.series * selected,
+            _ => file.rows,
+        };
+        let files = self.files.iter();
+        let files = files.filter(|file| meets(file.min_time, file.max_time));
+        let runs = self.runs.iter();
+        let runs = runs.filter(|run| meets(run.min_time, run.max_time));
+        let of_run = |run: &Run| match self.ranges_of_run(run, slice) {
+            Some(ranges) => ranges.iter().map(ExactSizeIterator::len).sum(),
+            None => run.rows.len(),
+        };
+        files.map(of_file).sum::<u64>() + runs.map(of_run).sum::<usize>() as u64
+    }
+
+    /// Where these rows are; `None` for all of them.
+    fn ranges_of_run(&self, run: &Run, time: (i64, i64)) -> Option<Vec<Range<usize>>> {
         let inside = time.0 <= run.min_time && run.max_time <= time.1;
         if inside && self.selection.is_none() {
             return None;
@@ -363,14 +383,12 @@ impl ReadView {
                 }
             }
             None => {
-                let mut from = 0;
-                for part in rows.series.chunk_by(|a, b| a == b) {
-                    add(from, from + part.len());
-                    from += part.len();
+                for (_, part) in rows.stretches() {
+                    add(part.start, part.end);
                 }
             }
         }
-        Some(rows.ranges(&ranges, Some(columns)))
+        Some(ranges)
     }
 
     /// Fails when a file is not there, for readers that would overlook it.

@@ -105,14 +105,11 @@ impl Plan<'_> {
     ) -> Result<Partial, QueryError> {
         let mut partial = self.empty();
         let arrays = self.arrays(rows, parts)?;
-        let mut from = 0;
-        for stretch in rows.series.chunk_by(|a, b| a == b) {
-            let to = from + stretch.len();
-            let group = self.groups.of(stretch[0]);
+        for (series, stretch) in rows.stretches() {
+            let group = self.groups.of(series);
             if group != NO_GROUP {
-                self.stretch(&mut partial, group, rows, from..to, &arrays);
+                self.stretch(&mut partial, group, rows, stretch, &arrays);
             }
-            from = to;
         }
         let bytes = partial.slots.keys().len() * self.calls.len() * SLOT_BYTES;
         if bytes > context.memory_bytes_max {

@@ -7,6 +7,7 @@
 
 mod accumulate;
 mod aggregates;
+mod ends;
 mod groups;
 mod parts;
 mod pieces;

@@ -8,9 +8,10 @@ use arrow::array::{Array, StringArray, StringBuilder};
 use influxql::ast::{DataType, Expr};
 use parking_lot::Mutex;
 use storage::{
-    Engine, FilePart, ReadView, Rows, Run, SeriesId, SeriesSet, StorageError, push_range,
+    ColumnId, Engine, FilePart, ReadView, Rows, Run, SeriesId, SeriesSet, StorageError, push_range,
 };
 
+use super::ends::{self, End};
 use crate::query::clickhouse::layout::{Layout, field_type};
 use crate::query::clickhouse::series::open;
 use crate::query::clickhouse::sources::field_array;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub list: Vec<Part>,
     /// Rows of all portions, about.
     pub rows: u64,
+    /// Where everything lies that is asked for, of each series.
+    end: Option<End>,
     /// What of the filter the selection of series has not settled.
     filter: Option<(Expression, Vec<Reference>)>,
 }
@@ -99,12 +102,12 @@ impl Parts {
         }
         for run in &view.runs {
             if !covered(run.min_time, run.max_time) {
-                rows += run.rows.len() as u64;
+                rows += view.rows_of_run(run);
                 list.push(Part::Run(run.clone()));
             }
         }
         for slice in view.merge_slices() {
-            rows += PART_ROWS;
+            rows += view.rows_of_slice(slice);
             list.push(Part::Slice(slice));
         }
         let filter = match filter {
@@ -116,8 +119,22 @@ impl Parts {
             layout,
             list,
             rows,
+            end: None,
             filter,
         })
+    }
+
+    /// Reads nothing but one end of each series, where that tells all that is asked for.
+    pub fn read_ends(&mut self, end: Option<End>) {
+        self.end = end;
+        if end.is_some() {
+            let cost = |part: &Part| match part {
+                Part::File(part) => ends::cost(part.series()),
+                Part::Run(run) => self.view.rows_of_run(run),
+                Part::Slice(slice) => self.view.rows_of_slice(*slice),
+            };
+            self.rows = self.list.iter().map(cost).sum();
+        }
     }
 
     /// Whether rows are looked at to filter them.
@@ -135,9 +152,7 @@ impl Parts {
         let columns = self.layout.column_ids();
         let rows = match part {
             Part::Slice(slice) => Arc::new(self.view.merge_slice(*slice, &columns)?),
-            Part::File(part) => {
-                self.outside_windows(Arc::new(self.view.read_part(part, &columns)?))
-            }
+            Part::File(part) => self.file_part(part, &columns)?,
             Part::Run(run) => {
                 let rows = match self.view.part_of_run(run, self.view.time, &columns) {
                     Some(rows) => Arc::new(rows),
@@ -150,13 +165,26 @@ impl Parts {
         Ok(self.filtered(rows)?)
     }
 
+    fn file_part(&self, part: &FilePart, columns: &[ColumnId]) -> Result<Arc<Rows>, QueryError> {
+        if let Some(end) = self.end
+            && let Some(rows) = ends::read(&self.view, part, end, columns)?
+        {
+            return Ok(Arc::new(rows));
+        }
+        let rows = Arc::new(self.view.read_part(part, columns)?);
+        Ok(match self.view.windows.is_empty() {
+            true => rows,
+            false => self.outside_windows(rows),
+        })
+    }
+
     fn outside_windows(&self, rows: Arc<Rows>) -> Arc<Rows> {
         let (from, to) = self.view.time;
         let windows = &self.view.windows;
         let mut ranges = Vec::new();
-        let mut at = 0;
-        for stretch in rows.series.chunk_by(|a, b| a == b) {
-            let times = &rows.times[at..at + stretch.len()];
+        for (_, stretch) in rows.stretches() {
+            let at = stretch.start;
+            let times = &rows.times[stretch];
             let first = times.partition_point(|time| *time < from);
             let last = times.partition_point(|time| *time <= to).max(first);
             let mut start = first;
@@ -166,7 +194,6 @@ impl Parts {
                 start = end + times[end..last].partition_point(|time| *time <= window.1);
             }
             push_range(&mut ranges, at + start..at + last);
-            at += stretch.len();
         }
         match ranges.as_slice() {
             [range] if *range == (0..rows.len()) => rows,
@@ -205,8 +232,8 @@ impl Parts {
 pub fn tag_column(view: &ReadView, key: &str, rows: &Rows) -> StringArray {
     let inner = view.table.read();
     let mut column = StringBuilder::with_capacity(rows.len(), rows.len() * 8);
-    for stretch in rows.series.chunk_by(|a, b| a == b) {
-        let value = inner.series.tag(stretch[0], key);
+    for (series, stretch) in rows.stretches() {
+        let value = inner.series.tag(series, key);
         for _ in stretch {
             column.append_value(&value);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use storage::Engine;
 
 use super::aggregates::aggregate;
+use super::ends::end_of;
 use super::parts::Parts;
 use super::pieces::{PIECE_ROWS, pieces};
 use super::rows::rows;
@@ -73,9 +74,12 @@ impl Reader for DirectReader {
             context.work.check(u64::MAX)?;
             return self.wide.scan(scan, context);
         }
-        let Some(parts) = Parts::open(&self.engine, scan, None)? else {
+        let Some(mut parts) = Parts::open(&self.engine, scan, None)? else {
             return Ok(Box::new(std::iter::empty()));
         };
+        if let Output::Aggregates { window, calls } = &scan.output {
+            parts.read_ends(end_of(*window, calls, &parts));
+        }
         context.work.check(parts.rows)?;
         span.record("rows", parts.rows);
         let threads = match parts.rows {

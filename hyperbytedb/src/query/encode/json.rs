@@ -404,14 +404,32 @@ fn value(column: &Column, row: usize, out: &mut Vec<u8>) {
     }
 }
 
+/// Whether a byte stands for itself in a string literal.
+fn is_plain(byte: u8) -> bool {
+    !matches!(byte, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2)
+}
+
 /// Appends a string literal.
 fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
+    // Without a way out in the middle, which lets the compiler look at many bytes at once.
+    if bytes
+        .iter()
+        .fold(true, |plain, byte| plain & is_plain(*byte))
+    {
+        out.extend_from_slice(bytes);
+        out.push(b'"');
+        return;
+    }
+    escaped(bytes, out);
+    out.push(b'"');
+}
+
+fn escaped(bytes: &[u8], out: &mut Vec<u8>) {
     let mut clean = 0;
     for (place, byte) in bytes.iter().enumerate() {
-        let plain = !matches!(byte, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2);
-        if plain {
+        if is_plain(*byte) {
             continue;
         }
         // U+2028 and U+2029 end lines in JavaScript.
@@ -441,5 +459,4 @@ fn string(text: &str, out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(&bytes[clean..]);
-    out.push(b'"');
 }

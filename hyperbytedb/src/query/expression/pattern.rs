@@ -1,11 +1,26 @@
 //! Regular expressions as InfluxDB understands them.
 
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
+use std::sync::LazyLock;
+
+use lru::LruCache;
+use parking_lot::Mutex;
+use regex::{Regex, RegexBuilder};
 
 use crate::query::error::QueryError;
 
 /// Most bytes of a compiled pattern.
 const COMPILED_BYTES_MAX: usize = 8 << 20;
+
+/// Patterns that are kept compiled: a dashboard sends the same ones again and again, and
+/// compiling one takes longer than a small query.
+const KEPT_MAX: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+/// Most bytes of one that is kept, compiled, and of what a search adds to it.
+const KEPT_BYTES_MAX: usize = 256 << 10;
+
+static KEPT: LazyLock<Mutex<LruCache<String, Regex>>> =
+    LazyLock::new(|| Mutex::new(LruCache::new(KEPT_MAX)));
 
 /// Compiles a pattern written in Go's syntax.
 ///
@@ -14,8 +29,20 @@ const COMPILED_BYTES_MAX: usize = 8 << 20;
 ///
 /// # Errors
 /// [`QueryError::Invalid`] when the pattern is broken or too large.
-pub fn compile(pattern: &str) -> Result<regex::Regex, QueryError> {
-    regex::RegexBuilder::new(&translate(pattern))
+pub fn compile(pattern: &str) -> Result<Regex, QueryError> {
+    if let Some(regex) = KEPT.lock().get(pattern) {
+        return Ok(regex.clone());
+    }
+    let translated = translate(pattern);
+    let small = RegexBuilder::new(&translated)
+        .size_limit(KEPT_BYTES_MAX)
+        .dfa_size_limit(KEPT_BYTES_MAX)
+        .build();
+    if let Ok(regex) = small {
+        KEPT.lock().put(pattern.to_string(), regex.clone());
+        return Ok(regex);
+    }
+    RegexBuilder::new(&translated)
         .size_limit(COMPILED_BYTES_MAX)
         .build()
         .map_err(|error| {

@@ -27,6 +27,8 @@ pub struct Chosen {
     pub series: SeriesId,
     pub first_row: u64,
     pub rows: u64,
+    /// Of the first and the last of them, where that is known without reading.
+    pub times: Option<(i64, i64)>,
 }
 
 /// The rows of some series (of all if none are given), as far as their times may meet
@@ -47,6 +49,7 @@ pub fn choose(
                 series,
                 first_row: range.first_row,
                 rows: range.rows,
+                times: Some((range.min_time, range.max_time)),
             });
         } else {
             push_pages(footer, range, series, time, &mut chosen);
@@ -83,6 +86,7 @@ fn push_pages(
                 series,
                 first_row,
                 rows,
+                times: None,
             }),
         }
     }
@@ -91,6 +95,7 @@ fn push_pages(
             series,
             first_row: range.first_row,
             rows: range.rows,
+            times: None,
         });
     }
 }
@@ -183,6 +188,9 @@ impl FileReader<'_> {
         if chosen.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
+        if let Some(times) = chosen.iter().map(single_time).collect() {
+            return Ok((chosen.to_vec(), times));
+        }
         let Some(array) = self.arrays(&["time".to_string()], chosen)?.pop().flatten() else {
             return Err(damaged(self.path, "its column time is missing"));
         };
@@ -210,6 +218,7 @@ impl FileReader<'_> {
                     series: chosen.series,
                     first_row: chosen.first_row + from as u64,
                     rows: (to - from) as u64,
+                    times: None,
                 });
             }
         }
@@ -276,6 +285,12 @@ impl FileReader<'_> {
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(|error| damaged(self.path, error))
     }
+}
+
+/// The time of a single row that is known to be in the time of the query.
+fn single_time(chosen: &Chosen) -> Option<i64> {
+    let (first, last) = chosen.times?;
+    (chosen.rows == 1 && first == last).then_some(first)
 }
 
 fn selected(rows: &[Range<u64>]) -> RowSelection {
