@@ -21,7 +21,7 @@ use crate::query::running::Registered;
 use crate::query::work::Work;
 use crate::schema::{self, Applied, complete_names};
 
-/// Rows that a short request may read at most.
+/// Rows that a short request may read and answer; of those that it aggregates, more.
 const SHORT_ROWS: u64 = 50_000;
 /// Bytes that its answer may have.
 const SHORT_BYTES: usize = 1 << 20;
@@ -89,6 +89,8 @@ pub fn may_be_short(query: &Query) -> bool {
 /// Executes a request as long as it turns out to be short; the whole answer, or `None`
 /// when it is not. A request that panics has an empty answer, which is none at all.
 pub fn run_short(service: &QueryService, listed: &Listed) -> Option<Option<Bytes>> {
+    // Statements that are given up have a place of their own in a trace.
+    let _short = tracing::debug_span!("short").entered();
     let out = Out::collecting(SHORT_BYTES, listed.cancelled.clone());
     let mut run = Run::new(service, &listed.request, out, Some(SHORT_ROWS));
     let done = catch_unwind(AssertUnwindSafe(|| run.statements().is_ok()));

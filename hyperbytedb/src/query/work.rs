@@ -26,7 +26,7 @@ impl Work {
         }
     }
 
-    /// To be called before `rows` rows, about, are read.
+    /// To be called before `rows` rows, about, are read and answered.
     ///
     /// # Errors
     /// [`QueryError::Long`] when these are too many; nothing more is to be done then.

@@ -249,6 +249,8 @@ pub struct Run {
     pub rows: Arc<Rows>,
     pub min_time: i64,
     pub max_time: i64,
+    /// The lowest version of any value.
+    pub min_version: Version,
     pub bytes: usize,
 }
 
@@ -258,10 +260,12 @@ impl Run {
     pub fn new(rows: Rows) -> Option<Self> {
         let (min_time, max_time) = rows.time_bounds()?;
         let bytes = rows.bytes();
+        let min_version = rows.version_bounds().0;
         Some(Self {
             rows: Arc::new(rows),
             min_time,
             max_time,
+            min_version,
             bytes,
         })
     }

@@ -14,6 +14,7 @@ use crate::object::LocalStore;
 use crate::parquet::footer::FooterCache;
 use crate::parquet::read::{choose, read_rows};
 use crate::present::Sources;
+use crate::series::SeriesId;
 use crate::rows::{ColumnId, Rows, Run, push_range};
 use crate::table::{ColumnDef, Table, TableInner};
 use crate::tag_index::SeriesSet;
@@ -330,6 +331,29 @@ impl ReadView {
         Some(run.rows.ranges(&ranges, Some(columns)))
     }
 
+    /// The first or the last row that each selected series has in a run within the view's
+    /// time, and how many series these are.
+    #[must_use]
+    pub fn ends_of_run(&self, run: &Run, last: bool, columns: &[ColumnId]) -> (Rows, usize) {
+        let (from, to) = self.time;
+        let rows = &run.rows;
+        let end = |(series, range): (SeriesId, Range<usize>)| {
+            let selected = self.selection.as_ref();
+            if selected.is_some_and(|selected| !selected.contains(series)) {
+                return None;
+            }
+            let times = &rows.times[range.clone()];
+            let first = times.partition_point(|at| *at < from);
+            let after = times.partition_point(|at| *at <= to);
+            let place = if last { after.checked_sub(1)? } else { first };
+            (first..after)
+                .contains(&place)
+                .then_some((range.start + place) as u32)
+        };
+        let places: Vec<u32> = rows.stretches().filter_map(end).collect();
+        (rows.take(&places, Some(columns)), places.len())
+    }
+
     /// How many rows of a run are selected and in the view's time.
     #[must_use]
     pub fn rows_of_run(&self, run: &Run) -> u64 {
@@ -428,8 +452,7 @@ fn windows_of(
         .map(|file| (file.min_time, file.max_time, file.min_version))
         .collect();
     for run in runs {
-        let low = run.rows.version_bounds().0;
-        sources.push((run.min_time, run.max_time, low));
+        sources.push((run.min_time, run.max_time, run.min_version));
     }
     let mut windows = overlaps(&sources);
     for (min, max, version) in &sources {

@@ -1,6 +1,8 @@
 //! `first` and `last` of whole series: only the ends of the series are read.
 
-use storage::{FilePart, ReadView, Rows};
+use std::ops::Range;
+
+use storage::{ColumnId, FilePart, ReadView, Rows, Run};
 
 use super::parts::Parts;
 use crate::query::error::QueryError;
@@ -20,7 +22,7 @@ pub enum End {
 /// The end at which everything lies that the calls ask for; `None` when there is more.
 #[must_use]
 pub fn end_of(window: Option<Window>, calls: &[Aggregate], parts: &Parts) -> Option<End> {
-    if window.is_some() || parts.has_filter() || !parts.view.windows.is_empty() {
+    if window.is_some() || parts.has_filter() {
         return None;
     }
     let all = |function| calls.iter().all(|call| call.function == function);
@@ -38,27 +40,45 @@ pub fn cost(series: usize) -> u64 {
 }
 
 /// The rows at the ends of a portion's series; `None` when they do not tell, because a
-/// field has no value there, or their times are not those of the query.
+/// field has no value there, or their times are not those of the query, or are merged
+/// with others.
 ///
 /// # Errors
 /// When the file is missing or damaged.
-pub fn read(
+pub fn of_file(
     view: &ReadView,
     part: &FilePart,
     end: End,
-    columns: &[storage::ColumnId],
+    columns: &[ColumnId],
 ) -> Result<Option<Rows>, QueryError> {
     let ends = match end {
         End::First => part.first_rows(),
         End::Last => part.last_rows(),
     };
     let rows = view.read_part(&ends, columns)?;
-    Ok(tell(&rows, part.series()).then_some(rows))
+    Ok(tell(&rows, part.series(), &view.windows).then_some(rows))
 }
 
-/// Whether each of the series has a row, and this a value of each column.
-fn tell(rows: &Rows, series: usize) -> bool {
-    let has_value = |range: &std::ops::Range<usize>| {
+/// As [`of_file`], of a run in memory.
+#[must_use]
+pub fn of_run(view: &ReadView, run: &Run, end: End, columns: &[ColumnId]) -> Option<Rows> {
+    let (rows, series) = view.ends_of_run(run, end == End::Last, columns);
+    // Columns without a value among the rows are left out of them.
+    let is_missing = |id: &ColumnId| run.rows.column(*id).is_some() && rows.column(*id).is_none();
+    if columns.iter().any(is_missing) {
+        return None;
+    }
+    tell(&rows, series, &view.windows).then_some(rows)
+}
+
+/// Whether each of the series has a row outside of the windows, and this a value of each
+/// column.
+fn tell(rows: &Rows, series: usize, windows: &[(i64, i64)]) -> bool {
+    let is_merged = |time: &i64| windows.iter().any(|(from, to)| from <= time && time <= to);
+    if rows.times.iter().any(is_merged) {
+        return false;
+    }
+    let has_value = |range: &Range<usize>| {
         rows.columns
             .iter()
             .all(|column| match column.values.nulls() {
@@ -98,9 +118,12 @@ mod tests {
 
     #[test]
     fn ends_tell_when_every_series_has_a_value_there() {
-        assert!(tell(&rows(vec![1, 1, 2], vec![None, Some(1), Some(2)]), 2));
-        assert!(!tell(&rows(vec![1, 1, 2], vec![Some(1), Some(1), None]), 2));
-        assert!(!tell(&rows(vec![1], vec![Some(1)]), 2));
-        assert!(tell(&rows(vec![], vec![]), 0));
+        let one = rows(vec![1, 2], vec![Some(1), Some(2)]);
+        assert!(tell(&one, 2, &[]));
+        assert!(tell(&one, 2, &[(1, 9)]));
+        assert!(!tell(&one, 2, &[(-1, 0)]));
+        assert!(!tell(&one, 3, &[]));
+        assert!(!tell(&rows(vec![1, 2], vec![Some(1), None]), 2, &[]));
+        assert!(tell(&rows(vec![], vec![]), 0, &[]));
     }
 }

@@ -130,7 +130,7 @@ impl Parts {
         if end.is_some() {
             let cost = |part: &Part| match part {
                 Part::File(part) => ends::cost(part.series()),
-                Part::Run(run) => self.view.rows_of_run(run),
+                Part::Run(_) => ends::cost(1),
                 Part::Slice(slice) => self.view.rows_of_slice(*slice),
             };
             self.rows = self.list.iter().map(cost).sum();
@@ -154,6 +154,12 @@ impl Parts {
             Part::Slice(slice) => Arc::new(self.view.merge_slice(*slice, &columns)?),
             Part::File(part) => self.file_part(part, &columns)?,
             Part::Run(run) => {
+                if let Some(end) = self.end
+                    && let Some(rows) = ends::of_run(&self.view, run, end, &columns)
+                {
+                    work.add(rows.len() as u64, rows.data_bytes() as u64);
+                    return Ok(Arc::new(rows));
+                }
                 let rows = match self.view.part_of_run(run, self.view.time, &columns) {
                     Some(rows) => Arc::new(rows),
                     None => run.rows.clone(),
@@ -167,7 +173,7 @@ impl Parts {
 
     fn file_part(&self, part: &FilePart, columns: &[ColumnId]) -> Result<Arc<Rows>, QueryError> {
         if let Some(end) = self.end
-            && let Some(rows) = ends::read(&self.view, part, end, columns)?
+            && let Some(rows) = ends::of_file(&self.view, part, end, columns)?
         {
             return Ok(Arc::new(rows));
         }

@@ -31,6 +31,9 @@ const FILTERED_ROWS: u64 = 4_000_000;
 /// Rows for which a second thread is worth its start.
 const ROWS_FOR_THREADS: u64 = 100_000;
 
+/// Rows that are aggregated in the time in which one is put into an answer.
+const AGGREGATED_ROWS: u64 = 16;
+
 /// A [`Reader`] that reads files and memory itself, and leaves to ClickHouse what it
 /// would have to hold as a whole.
 pub struct DirectReader {
@@ -80,7 +83,10 @@ impl Reader for DirectReader {
         if let Output::Aggregates { window, calls } = &scan.output {
             parts.read_ends(end_of(*window, calls, &parts));
         }
-        context.work.check(parts.rows)?;
+        context.work.check(match scan.output {
+            Output::Aggregates { .. } => parts.rows / AGGREGATED_ROWS,
+            Output::Rows { .. } => parts.rows,
+        })?;
         span.record("rows", parts.rows);
         let threads = match parts.rows {
             0..ROWS_FOR_THREADS => 1,
