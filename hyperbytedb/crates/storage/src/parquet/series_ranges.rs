@@ -6,6 +6,7 @@
 //! first (varint).
 
 use std::cmp::Ordering;
+use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -109,6 +110,8 @@ impl SeriesList {
 
 /// Largest decoded size: a guard against damaged footers.
 const DECODED_BYTES_MAX: usize = 1 << 30;
+/// Most bytes of keys, of which each may repeat the one before: another.
+const KEY_BYTES_MAX: usize = 1 << 34;
 
 /// The text for the footer.
 ///
@@ -133,28 +136,25 @@ pub fn encode(ranges: &[SeriesRange]) -> std::io::Result<String> {
         last = &range.key;
         last_time = range.min_time;
     }
-    Ok(STANDARD.encode(zstd::encode_all(out.as_slice(), 3)?))
+    Ok(STANDARD.encode(zstd::bulk::compress(&out, 3)?))
 }
 
 /// Reads the text of a footer; `None` when it is damaged.
 #[must_use]
 pub fn decode(text: &str) -> Option<SeriesList> {
-    let packed = STANDARD.decode(text).ok()?;
-    let bytes = zstd::stream::decode_all(packed.as_slice()).ok()?;
-    if bytes.len() > DECODED_BYTES_MAX {
-        return None;
-    }
+    let bytes = unpacked(text)?;
+    let (series, key_bytes) = size_of_list(&bytes)?;
     let mut rest = bytes.as_slice();
     let mut list = SeriesList::default();
+    list.keys.try_reserve_exact(key_bytes).ok()?;
+    list.entries.try_reserve_exact(series).ok()?;
     let (mut key_start, mut last_time) = (0, 0_i64);
     while !rest.is_empty() {
         let shared = usize::try_from(take_varint(&mut rest)?).ok()?;
         let length = usize::try_from(take_varint(&mut rest)?).ok()?;
         let (own, tail) = rest.split_at_checked(length)?;
         rest = tail;
-        if shared > list.keys.len() - key_start {
-            return None;
-        }
+        // Not more than that key has: `size_of_list` has seen it.
         let before = key_start;
         key_start = list.keys.len();
         list.keys.extend_from_within(before..before + shared);
@@ -171,10 +171,50 @@ pub fn decode(text: &str) -> Option<SeriesList> {
         list.rows = list.rows.checked_add(rows)?;
         last_time = min_time;
     }
-    // Kept for long.
-    list.keys.shrink_to_fit();
-    list.entries.shrink_to_fit();
     Some(list)
+}
+
+fn unpacked(text: &str) -> Option<Vec<u8>> {
+    let packed = STANDARD.decode(text).ok()?;
+    // Older files do not say how much there is.
+    let size = zstd::zstd_safe::get_frame_content_size(&packed).ok()?;
+    let size = size
+        .and_then(|size| usize::try_from(size).ok())
+        .unwrap_or(0);
+    if size > DECODED_BYTES_MAX {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(size).ok()?;
+    let decoder = zstd::stream::Decoder::new(packed.as_slice()).ok()?;
+    let mut bounded = decoder.take(DECODED_BYTES_MAX as u64 + 1);
+    bounded.read_to_end(&mut bytes).ok()?;
+    (bytes.len() <= DECODED_BYTES_MAX).then_some(bytes)
+}
+
+/// How many series a list has, and how many bytes of keys: growing to many millions of
+/// bytes step by step takes longer than reading twice.
+fn size_of_list(mut rest: &[u8]) -> Option<(usize, usize)> {
+    let (mut series, mut key_bytes) = (0, 0_usize);
+    let mut last = 0;
+    while !rest.is_empty() {
+        let shared = usize::try_from(take_varint(&mut rest)?).ok()?;
+        let length = usize::try_from(take_varint(&mut rest)?).ok()?;
+        rest = rest.get(length..)?;
+        if shared > last {
+            return None;
+        }
+        for _number in 0..3 {
+            take_varint(&mut rest)?;
+        }
+        last = shared + length;
+        key_bytes = key_bytes.checked_add(last)?;
+        if key_bytes > KEY_BYTES_MAX {
+            return None;
+        }
+        series += 1;
+    }
+    Some((series, key_bytes))
 }
 
 #[cfg(test)]
