@@ -107,6 +107,7 @@ impl App {
             statistics.clone(),
         );
         let continuous = tokio::spawn(continuous);
+        tokio::spawn(crate::memory::give_back());
         Ok(Self {
             server,
             engine: engine.clone(),

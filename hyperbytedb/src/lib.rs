@@ -8,6 +8,7 @@ pub mod config;
 pub mod continuous;
 pub mod http;
 pub mod layers;
+pub mod memory;
 pub mod monitor;
 pub mod prometheus;
 pub mod query;

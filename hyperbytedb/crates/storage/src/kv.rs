@@ -34,8 +34,9 @@ fn options(purpose: Purpose) -> Options {
             // Entries leave by truncation soon after they came: merging files of
             // them would only write everything once more.
             options.set_disable_auto_compactions(true);
-            options.set_write_buffer_size(32 << 20);
-            options.set_max_write_buffer_number(4);
+            // One of them stays in memory at rest.
+            options.set_write_buffer_size(16 << 20);
+            options.set_max_write_buffer_number(8);
             options.set_level_zero_slowdown_writes_trigger(10_000);
             options.set_level_zero_stop_writes_trigger(20_000);
             options.set_compression_type(DBCompressionType::Lz4);

@@ -99,6 +99,12 @@ fn flush_locked(shared: &Shared) -> Result<()> {
             }
         }
     }
+    let files = || written.iter().flat_map(|(_, files)| files);
+    let names = files().map(|file| file.path.as_str());
+    if let Err(error) = shared.store.sync_directories(names) {
+        remove_files(shared, files());
+        return Err(error);
+    }
     commit(shared, position, &written)?;
     let truncated = shared.wal.truncate(position);
     if truncated.is_ok() {
@@ -132,6 +138,27 @@ fn freeze(shared: &Shared) -> Result<(u64, Vec<Frozen>)> {
 /// New series of one flush from which on the catalog is asked to give its memory back.
 const SERIES_MANY: usize = 32_768;
 
+/// Bytes of new series that wait for the transaction. More go ahead of it in parts: one
+/// batch of very many is held by RocksDB whole, twice, in memory that it keeps.
+const SERIES_BATCH_BYTES: usize = 1 << 20;
+
+/// Adds the series that the catalog lacks, and writes them ahead when they are many: the
+/// log, which still has their points, would bring them back after a crash in any case.
+/// Returns up to which number the catalog has them then.
+fn add_series(shared: &Shared, changes: &mut Changes, table: &Table) -> Result<usize> {
+    let inner = table.read();
+    for id in inner.series.persisted..inner.series.numbered() {
+        let id = id as SeriesId;
+        if inner.series.is_live(id) {
+            changes.series(&table.name, inner.series.key(id));
+        }
+        if changes.bytes() >= SERIES_BATCH_BYTES {
+            shared.meta.prepare(std::mem::take(changes))?;
+        }
+    }
+    Ok(inner.series.numbered())
+}
+
 /// One transaction: files, the series and columns they need, and the position.
 fn commit(shared: &Shared, position: u64, written: &[(Frozen, Vec<FileEntry>)]) -> Result<()> {
     // Under this lock no table can be dropped between the check and the commit.
@@ -139,27 +166,22 @@ fn commit(shared: &Shared, position: u64, written: &[(Frozen, Vec<FileEntry>)]) 
     let mut changes = Changes::default();
     let mut persisted: Vec<usize> = Vec::with_capacity(written.len());
     let mut new_series = 0;
+    for (frozen, _) in written {
+        let mut numbered = 0;
+        if !frozen.table.is_dropped() {
+            let before = frozen.table.read().series.persisted;
+            numbered = add_series(shared, &mut changes, &frozen.table)?;
+            new_series += numbered - before;
+        }
+        persisted.push(numbered);
+    }
     for (frozen, files) in written {
         let table = &frozen.table;
         if table.is_dropped() {
-            persisted.push(0);
             continue;
         }
-        let inner = table.read();
-        changes.table(
-            &table.name,
-            &TableRecord {
-                columns: inner.columns.clone(),
-            },
-        );
-        for id in inner.series.persisted..inner.series.numbered() {
-            let id = id as SeriesId;
-            if inner.series.is_live(id) {
-                changes.series(&table.name, inner.series.key(id));
-                new_series += 1;
-            }
-        }
-        persisted.push(inner.series.numbered());
+        let columns = table.read().columns.clone();
+        changes.table(&table.name, &TableRecord { columns });
         for file in files {
             changes.file(&table.name, file);
         }

@@ -110,6 +110,12 @@ fn decode<T: DeserializeOwned>(what: &str, value: &[u8]) -> Result<T> {
 }
 
 impl Changes {
+    /// Bytes of all changes so far.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.batch.size_in_bytes()
+    }
+
     pub fn position(&mut self, position: &Position) {
         self.batch.put([POSITION], encode(position));
     }
@@ -206,6 +212,15 @@ impl Meta {
         Ok(Self {
             kv: Kv::open(path, Purpose::Metadata, effects)?,
         })
+    }
+
+    /// Applies changes ahead of a commit: all or none, and durable with the next commit
+    /// at the latest.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn prepare(&self, changes: Changes) -> Result<()> {
+        self.kv.write(changes.batch, false)
     }
 
     /// Applies changes durably, all or none.

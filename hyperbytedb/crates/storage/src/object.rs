@@ -1,10 +1,12 @@
 //! The only door to data files: names, atomic writes, reads, removal.
 //!
 //! A data file appears whole under its name or not at all: it is written beside
-//! its place, synced, renamed, and its directory synced. File names percent-encode
+//! its place, synced and renamed. Its name is durable after [`LocalStore::sync_directories`],
+//! which one flush does once for all its files. File names percent-encode
 //! everything but letters, digits, `-`, `_` and inner dots, so that any name of a
 //! database or measurement is legal and no two collide.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -58,7 +60,6 @@ pub struct LocalStore {
 
 /// A file being written; nothing is visible before [`PendingFile::publish`].
 pub struct PendingFile {
-    root: PathBuf,
     temporary: PathBuf,
     target: PathBuf,
     effects: Arc<dyn Effects>,
@@ -103,7 +104,6 @@ impl LocalStore {
             })
             .map(|file| {
                 let pending = PendingFile {
-                    root: self.root.clone(),
                     temporary: temporary.clone(),
                     target,
                     effects: self.effects.clone(),
@@ -111,6 +111,32 @@ impl LocalStore {
                 (pending, file)
             })
             .map_err(|error| StorageError::io("cannot create file", temporary, error))
+    }
+
+    /// Makes the names of published files durable: syncs their directories and those above,
+    /// each once. Any may be as new as its file, and a directory that a power loss takes
+    /// takes all that is in it.
+    ///
+    /// # Errors
+    /// When a directory cannot be synced; which of the names stay is not known then.
+    pub fn sync_directories<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<()> {
+        let mut directories = BTreeSet::new();
+        for file in files {
+            let mut directory = Path::new(file).parent();
+            // Those above one that is known are known, too.
+            while let Some(unknown) = directory.filter(|place| !directories.contains(place)) {
+                directories.insert(unknown);
+                directory = unknown.parent();
+            }
+        }
+        for directory in directories {
+            let path = self.root.join(directory);
+            self.effects
+                .before("directory sync")
+                .and_then(|()| File::open(&path)?.sync_all())
+                .map_err(|error| StorageError::io("cannot sync directory", path, error))?;
+        }
+        Ok(())
     }
 
     /// Removes a file; one that is gone already is no error.
@@ -157,7 +183,8 @@ impl LocalStore {
 }
 
 impl PendingFile {
-    /// Syncs the file, gives it its name and syncs the directory.
+    /// Syncs the file and gives it its name, which is durable after
+    /// [`LocalStore::sync_directories`].
     ///
     /// # Errors
     /// When one of the steps fails; the name then does not exist.
@@ -167,20 +194,8 @@ impl PendingFile {
             .before("file sync")
             .and_then(|()| file.sync_all())
             .and_then(|()| self.effects.before("file rename"))
-            .and_then(|()| fs::rename(&self.temporary, &self.target))
-            .and_then(|()| self.sync_directories());
+            .and_then(|()| fs::rename(&self.temporary, &self.target));
         result.map_err(|error| StorageError::io("cannot publish file", &self.target, error))
-    }
-
-    /// Syncs the file's directory and those above it: each may be as new as the file, and
-    /// a directory that a power loss takes takes all that is in it.
-    fn sync_directories(&self) -> io::Result<()> {
-        let directories = self.target.ancestors().skip(1);
-        for directory in directories.take_while(|directory| directory.starts_with(&self.root)) {
-            self.effects.before("directory sync")?;
-            File::open(directory)?.sync_all()?;
-        }
-        Ok(())
     }
 
     /// Where the bytes go for now.
@@ -217,15 +232,26 @@ mod tests {
     }
 
     #[test]
-    fn every_directory_up_to_the_root_is_synced_with_a_file() {
+    fn every_directory_up_to_the_root_is_synced_once_for_all_files() {
         let root = tempfile::tempdir().unwrap();
         let count = Arc::new(Count::default());
         let store = LocalStore::open(root.path(), count.clone()).unwrap();
-        let (pending, file) = store.create("db/rp/m/2024-01-01/1.parquet").unwrap();
-        pending.publish(&file).unwrap();
-        assert!(store.path("db/rp/m/2024-01-01/1.parquet").is_file());
+        let names = ["01/1", "01/2", "02/3"].map(|name| format!("db/rp/m/2024-01-{name}.parquet"));
+        for name in &names {
+            let (pending, file) = store.create(name).unwrap();
+            pending.publish(&file).unwrap();
+            assert!(store.path(name).is_file());
+        }
+        let synced = || count.0.swap(0, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(synced(), 0);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        store.sync_directories(names[..1].iter().copied()).unwrap();
         // db/rp/m/day, db/rp/m, db/rp, db and the root.
-        assert_eq!(count.0.load(std::sync::atomic::Ordering::Relaxed), 5);
+        assert_eq!(synced(), 5);
+        store.sync_directories(names.iter().copied()).unwrap();
+        assert_eq!(synced(), 6);
+        store.sync_directories(std::iter::empty()).unwrap();
+        assert_eq!(synced(), 0);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use super::SERIES_KEY;
 use super::dictionaries::Dictionaries;
-use super::series_ranges::{self, SeriesRange};
+use super::series_ranges::{self, SeriesList, Span};
 use crate::error::{Result, StorageError};
 use crate::series::{SeriesId, SeriesIndex};
 use crate::tag_index::SeriesSet;
@@ -23,7 +23,7 @@ use crate::tag_index::SeriesSet;
 /// A file's footer, parsed once.
 pub struct Footer {
     pub metadata: ArrowReaderMetadata,
-    pub series: Vec<SeriesRange>,
+    series: SeriesList,
     /// The series stand in the order of their keys.
     sorted: bool,
     numbers: Mutex<Option<Arc<Numbers>>>,
@@ -58,29 +58,23 @@ impl Footer {
         &self,
         index: &SeriesIndex,
         wanted: Option<&SeriesSet>,
-        visit: &mut dyn FnMut(&SeriesRange, SeriesId),
+        visit: &mut dyn FnMut(Span, SeriesId),
     ) {
         match wanted {
             Some(wanted) if self.sorted && wanted.len() < self.series.len() as u64 / 32 => {
-                let place = |id| {
-                    let key = index.key(id);
-                    let found = self
-                        .series
-                        .binary_search_by(|range| range.key.as_slice().cmp(key));
-                    Some((found.ok()?, id))
-                };
+                let place = |id| Some((self.series.find(index.key(id))?, id));
                 let live = wanted.iter().filter(|id| index.is_live(*id));
                 let mut places: Vec<(usize, SeriesId)> = live.filter_map(place).collect();
                 places.sort_unstable();
                 for (at, id) in places {
-                    visit(&self.series[at], id);
+                    visit(self.series.span(at), id);
                 }
             }
             wanted => {
                 let numbers = self.numbers(index);
-                for (range, id) in self.series.iter().zip(&numbers.ids) {
+                for (at, id) in numbers.ids.iter().enumerate() {
                     if *id != NO_SERIES && wanted.is_none_or(|wanted| wanted.contains(*id)) {
-                        visit(range, *id);
+                        visit(self.series.span(at), *id);
                     }
                 }
             }
@@ -96,8 +90,8 @@ impl Footer {
         {
             return numbers.clone();
         }
-        let find = |range: &SeriesRange| index.find(&range.key).unwrap_or(NO_SERIES);
-        let ids: Vec<SeriesId> = self.series.iter().map(find).collect();
+        let find = |at| index.find(self.series.key(at)).unwrap_or(NO_SERIES);
+        let ids: Vec<SeriesId> = (0..self.series.len()).map(find).collect();
         let numbered = ids.contains(&NO_SERIES).then(|| index.numbered());
         let numbers = Arc::new(Numbers {
             ids,
@@ -198,11 +192,9 @@ fn read_footer(path: &Path, dictionaries: &Arc<Dictionaries>) -> Result<Footer> 
         .and_then(series_ranges::decode)
         .ok_or_else(|| damaged(path, "its list of series is missing or unreadable"))?;
     let pages = time_pages(metadata.metadata()).unwrap_or_default();
-    let sorted = series.is_sorted_by(|a, b| a.key < b.key);
-    let of_range = |range: &SeriesRange| range.key.len() + size_of::<SeriesRange>();
-    let bytes = metadata.metadata().memory_size()
-        + series.iter().map(of_range).sum::<usize>()
-        + pages.len() * size_of::<TimePage>();
+    let sorted = series.is_sorted();
+    let bytes =
+        metadata.metadata().memory_size() + series.bytes() + pages.len() * size_of::<TimePage>();
     Ok(Footer {
         metadata,
         series,

@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection
 use super::column;
 use super::footer::{Footer, damaged, open};
 use super::page::Scratch;
-use super::series_ranges::SeriesRange;
+use super::series_ranges::Span;
 use crate::clock::Version;
 use crate::error::{Result, StorageError};
 use crate::files::{FileEntry, VERSION_COLUMN, older_column};
@@ -61,7 +61,7 @@ pub fn choose(
 /// Leaves out the pages of a series whose times lie outside the range.
 fn push_pages(
     footer: &Footer,
-    range: &SeriesRange,
+    range: Span,
     series: SeriesId,
     time: (i64, i64),
     chosen: &mut Vec<Chosen>,

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::common::{Value, batch, hand_clock, seen, table, write_from};
+use points::{Batch, TagSet, Values};
 use storage::effects::Effects;
 use storage::{DeleteRequest, Doors, Engine, EngineConfig, Origin, Result, SeriesPredicate};
 
@@ -152,4 +153,89 @@ fn a_crash_before_any_effect_loses_nothing_acknowledged() {
         after += 1;
     }
     assert!(after > 20, "the scenario has only {after} effects");
+}
+
+/// Writes down what becomes durable.
+#[derive(Default)]
+struct Recorded(parking_lot::Mutex<Vec<&'static str>>);
+
+impl Effects for Recorded {
+    fn before(&self, effect: &'static str) -> io::Result<()> {
+        self.0.lock().push(effect);
+        Ok(())
+    }
+}
+
+#[test]
+fn the_catalog_names_no_file_before_its_directories_are_synced() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = EngineConfig::in_directory(directory.path());
+    config.flush_age = Duration::from_secs(3600);
+    let recorded = Arc::new(Recorded::default());
+    let doors = Doors {
+        clock: hand_clock(1_700_000_000_000_000_000),
+        effects: recorded.clone(),
+    };
+    let engine = Engine::open_with(config, doors).unwrap();
+    engine.create_database("db", None).unwrap();
+    let fields = [("v", Value::Int(1))];
+    for measurement in ["m", "n"] {
+        let points = [("a", 1, &fields[..]), ("a", 1 + DAY, &fields[..])];
+        write_from(&engine, batch(measurement, &points), Origin::Local).unwrap();
+    }
+    recorded.0.lock().clear();
+    engine.flush().unwrap();
+    let effects = recorded.0.lock().clone();
+    let of_file = ["file create", "file sync", "file rename"];
+    let mut wanted = of_file.repeat(4);
+    // Two days of two measurements, these two, the policy, the database and the root.
+    wanted.extend(["directory sync"; 9]);
+    wanted.push("kv write");
+    assert_eq!(effects[..wanted.len()], wanted);
+}
+
+/// The catalog takes them in several parts.
+#[test]
+fn a_crash_while_many_series_become_durable_loses_none() {
+    const SERIES: i64 = 6_000;
+    let mut after = 0;
+    loop {
+        let directory = tempfile::tempdir().unwrap();
+        let (engine, effects) = open(directory.path(), i64::MAX);
+        let engine = engine.unwrap();
+        engine.create_database("db", None).unwrap();
+        write_from(&engine, many_series(SERIES), Origin::Local).unwrap();
+        effects.0.store(after, Ordering::SeqCst);
+        let flushed = engine.flush().is_ok();
+        drop(engine);
+        for _ in 0..2 {
+            let (engine, _) = open(directory.path(), i64::MAX);
+            let engine = engine.unwrap();
+            assert_eq!(
+                seen(&engine, "m").len() as i64,
+                SERIES,
+                "after {after} effects"
+            );
+            engine.flush().unwrap();
+        }
+        if flushed {
+            break;
+        }
+        after += 1;
+    }
+    // A file takes three, its directories five, the log one.
+    assert!(after >= 3 + 5 + 3 + 1, "all in one part: {after} effects");
+}
+
+/// A point for each of so many series with long names.
+fn many_series(count: i64) -> Batch {
+    let name = |n: i64| format!("{n:0400}");
+    let mut one = batch("m", &[("a", 1, &[("v", Value::Int(1))])]);
+    let table = &mut one.tables[0];
+    let tags = |n| TagSet(vec![("host".into(), name(n).into())]);
+    table.series = (0..count).map(tags).collect();
+    table.series_of_row = (0..count as u32).collect();
+    table.times = vec![1; count as usize];
+    table.fields[0].values = Values::Integer((0..count).collect());
+    one
 }
