@@ -61,7 +61,7 @@ impl Footer {
         visit: &mut dyn FnMut(Span, SeriesId),
     ) {
         match wanted {
-            Some(wanted) if self.sorted && wanted.len() < self.series.len() as u64 / 32 => {
+            Some(wanted) if self.sorted && wanted.len() < self.series.count() as u64 / 32 => {
                 let place = |id| Some((self.series.find(index.key(id))?, id));
                 let live = wanted.iter().filter(|id| index.is_live(*id));
                 let mut places: Vec<(usize, SeriesId)> = live.filter_map(place).collect();
@@ -91,7 +91,7 @@ impl Footer {
             return numbers.clone();
         }
         let find = |at| index.find(self.series.key(at)).unwrap_or(NO_SERIES);
-        let ids: Vec<SeriesId> = (0..self.series.len()).map(find).collect();
+        let ids: Vec<SeriesId> = (0..self.series.count()).map(find).collect();
         let numbered = ids.contains(&NO_SERIES).then(|| index.numbered());
         let numbers = Arc::new(Numbers {
             ids,

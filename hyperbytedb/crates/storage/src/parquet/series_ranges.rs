@@ -53,7 +53,7 @@ struct Entry {
 
 impl SeriesList {
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.entries.len()
     }
 
@@ -83,7 +83,7 @@ impl SeriesList {
     /// The place of a key in a list whose keys rise.
     #[must_use]
     pub fn find(&self, key: &[u8]) -> Option<usize> {
-        let (mut from, mut to) = (0, self.len());
+        let (mut from, mut to) = (0, self.count());
         while from < to {
             let middle = from.midpoint(to);
             match self.key(middle).cmp(key) {
@@ -98,7 +98,7 @@ impl SeriesList {
     /// Whether keys rise.
     #[must_use]
     pub fn is_sorted(&self) -> bool {
-        (1..self.len()).all(|at| self.key(at - 1) < self.key(at))
+        (1..self.count()).all(|at| self.key(at - 1) < self.key(at))
     }
 
     /// Bytes in memory.
@@ -234,7 +234,7 @@ mod tests {
                 range
             }).collect();
             let list = decode(&encode(&ranges).unwrap()).unwrap();
-            prop_assert_eq!(list.len(), ranges.len());
+            prop_assert_eq!(list.count(), ranges.len());
             for (at, range) in ranges.iter().enumerate() {
                 let span = list.span(at);
                 prop_assert_eq!(list.key(at), range.key.as_slice());
