@@ -14,8 +14,8 @@ use crate::object::LocalStore;
 use crate::parquet::footer::FooterCache;
 use crate::parquet::read::{choose, read_rows};
 use crate::present::Sources;
-use crate::series::SeriesId;
 use crate::rows::{ColumnId, Rows, Run, push_range};
+use crate::series::SeriesId;
 use crate::table::{ColumnDef, Table, TableInner};
 use crate::tag_index::SeriesSet;
 
