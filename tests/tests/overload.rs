@@ -80,18 +80,30 @@ fn load(node: &Node, told: &Told, writers: usize, length: Duration) -> Vec<Durat
 
 #[test]
 fn twenty_times_the_sustainable_load_is_refused_in_part_and_nothing_is_lost() {
-    let seconds = std::env::var("OVERLOAD_SECONDS").ok();
-    let seconds: u64 = seconds.map_or(3, |text| text.parse().expect("OVERLOAD_SECONDS"));
     // Fewer places than the load has writers, on any machine.
     let sandbox = Sandbox::new()
         .with("server", "max_concurrent_requests", "8")
         .with("server", "request_queue_timeout_ms", "20");
+    let refused = overload(&sandbox, SUSTAINABLE * FACTOR);
+    assert!(refused > 0);
+}
+
+/// Whether any is refused then is a matter of the machine.
+#[test]
+#[ignore = "takes all of the machine: OVERLOAD_SECONDS=60, -- --ignored --nocapture"]
+fn hundreds_of_writers_against_the_default_limits() {
+    overload(&Sandbox::new(), 400);
+}
+
+/// Loads a node with so many writers, and says how many batches were refused.
+fn overload(sandbox: &Sandbox, writers: usize) -> u64 {
+    let seconds = std::env::var("OVERLOAD_SECONDS").ok();
+    let seconds: u64 = seconds.map_or(3, |text| text.parse().expect("OVERLOAD_SECONDS"));
     let node = sandbox.start();
     node.client().run("CREATE DATABASE db");
     let told = Told::default();
     load(&node, &told, SUSTAINABLE, Duration::from_secs(1));
     let sustainable = told.accepted.load(Ordering::Relaxed);
-    let writers = SUSTAINABLE * FACTOR;
     let times = load(&node, &told, writers, Duration::from_secs(seconds));
     let p99 = times[times.len() * 99 / 100];
     let accepted = told.accepted.load(Ordering::Relaxed);
@@ -104,7 +116,6 @@ fn twenty_times_the_sustainable_load_is_refused_in_part_and_nothing_is_lost() {
         times.len(),
         resident >> 20
     );
-    assert!(refused > 0);
     assert!(accepted > sustainable);
     assert!(p99 < Duration::from_millis(100), "{p99:?}");
     assert!(resident < RESIDENT_BYTES_MAX, "{resident}");
@@ -112,6 +123,7 @@ fn twenty_times_the_sustainable_load_is_refused_in_part_and_nothing_is_lost() {
     // One that is refused stores nothing: it was never begun.
     assert_eq!(stored[0][1], json!(accepted * POINTS));
     node.stop();
+    refused
 }
 
 /// How many files this process may open.

@@ -143,9 +143,17 @@ impl Rows {
 
     /// The series in the order of the rows, with the rows that each has.
     pub fn stretches(&self) -> impl Iterator<Item = (SeriesId, Range<usize>)> + '_ {
-        let mut from = 0;
+        self.stretches_in(0..self.len())
+    }
+
+    /// The series in the order of some rows.
+    pub fn stretches_in(
+        &self,
+        rows: Range<usize>,
+    ) -> impl Iterator<Item = (SeriesId, Range<usize>)> + '_ {
+        let mut from = rows.start;
         std::iter::from_fn(move || {
-            let rest = &self.series[from..];
+            let rest = &self.series[from..rows.end];
             let series = *rest.first()?;
             // Stretches are short or very long: the end is looked for in growing steps.
             let mut reach = 1;

@@ -4,23 +4,21 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::clock::Version;
 use crate::delete::Tombstones;
 use crate::error::{Result, StorageError};
 use crate::file_part::FilePart;
 use crate::files::FileEntry;
+use crate::run_part::{self, RunPart};
 use crate::merge::{MergeOptions, merge};
 use crate::object::LocalStore;
 use crate::parquet::footer::FooterCache;
 use crate::parquet::read::{choose, read_rows};
 use crate::present::Sources;
 use crate::rows::{ColumnId, Rows, Run, push_range};
-use crate::series::SeriesId;
-use crate::table::{ColumnDef, Table, TableInner};
+use crate::table::{ColumnDef, Table};
 use crate::tag_index::SeriesSet;
+use crate::windows::{even_slices, windows_of};
 
-/// Windows of time that are kept apart at most; more are joined.
-const WINDOWS_MAX: usize = 16;
 /// Rows that one merge of a window takes up at once, about.
 const MERGE_ROWS: u64 = 500_000;
 
@@ -331,35 +329,31 @@ impl ReadView {
         Some(run.rows.ranges(&ranges, Some(columns)))
     }
 
-    /// The first or the last row that each selected series has in a run within the view's
-    /// time, and how many series these are.
+    /// The selected rows of a run within the view's time and outside of its windows, in
+    /// parts of about `rows_max` rows.
     #[must_use]
-    pub fn ends_of_run(&self, run: &Run, last: bool, columns: &[ColumnId]) -> (Rows, usize) {
-        let (from, to) = self.time;
+    pub fn run_parts(&self, run: &Run, rows_max: u64) -> Vec<RunPart> {
+        let chosen = self.ranges_of_run(run, self.time);
+        let chosen = chosen.unwrap_or_else(|| std::iter::once(0..run.rows.len()).collect());
         let rows = &run.rows;
-        let end = |(series, range): (SeriesId, Range<usize>)| {
-            let selected = self.selection.as_ref();
-            if selected.is_some_and(|selected| !selected.contains(series)) {
-                return None;
-            }
-            let times = &rows.times[range.clone()];
-            let first = times.partition_point(|at| *at < from);
-            let after = times.partition_point(|at| *at <= to);
-            let place = if last { after.checked_sub(1)? } else { first };
-            (first..after)
-                .contains(&place)
-                .then_some((range.start + place) as u32)
-        };
-        let places: Vec<u32> = rows.stretches().filter_map(end).collect();
-        (rows.take(&places, Some(columns)), places.len())
+        let stretches = chosen.into_iter().flat_map(|range| rows.stretches_in(range));
+        let outside = stretches.flat_map(|(_, range)| self.outside_windows(rows, range));
+        run_part::cut(run, outside, rows_max)
     }
 
-    /// How many rows of a run are selected and in the view's time.
+    /// Those rows of a series whose times are in none of the windows.
     #[must_use]
-    pub fn rows_of_run(&self, run: &Run) -> u64 {
-        let ranges = self.ranges_of_run(run, self.time);
-        let rows = ranges.map(|ranges| ranges.iter().map(ExactSizeIterator::len).sum());
-        rows.unwrap_or(run.rows.len()) as u64
+    pub fn outside_windows(&self, rows: &Rows, range: Range<usize>) -> Vec<Range<usize>> {
+        let mut outside = Vec::with_capacity(1);
+        let mut start = range.start;
+        for (from, to) in &self.windows {
+            let rest = &rows.times[start..range.end];
+            let end = start + rest.partition_point(|time| time < from);
+            push_range(&mut outside, start..end);
+            start = end + rows.times[end..range.end].partition_point(|time| time <= to);
+        }
+        push_range(&mut outside, start..range.end);
+        outside
     }
 
     /// About how many rows are merged for a slice.
@@ -437,110 +431,5 @@ impl ReadView {
     #[must_use]
     pub fn path(&self, file: &FileEntry) -> std::path::PathBuf {
         self.store.path(&file.path)
-    }
-}
-
-/// Where sources overlap in time, or a tombstone concerns one.
-fn windows_of(
-    inner: &TableInner,
-    files: &[Arc<FileEntry>],
-    runs: &[Run],
-    time: (i64, i64),
-) -> Vec<(i64, i64)> {
-    let mut sources: Vec<(i64, i64, Version)> = files
-        .iter()
-        .map(|file| (file.min_time, file.max_time, file.min_version))
-        .collect();
-    for run in runs {
-        sources.push((run.min_time, run.max_time, run.min_version));
-    }
-    let mut windows = overlaps(&sources);
-    for (min, max, version) in &sources {
-        for stone in &inner.tombstones.0 {
-            if stone.concerns(*version, *min, *max) {
-                let stone = &stone.tombstone;
-                windows.push((stone.min_time.max(*min), stone.max_time.min(*max)));
-            }
-        }
-    }
-    let clipped = windows
-        .into_iter()
-        .map(|(from, to)| (from.max(time.0), to.min(time.1)))
-        .filter(|(from, to)| from <= to);
-    join(clipped.collect())
-}
-
-/// The times at which at least two of the ranges hold.
-fn overlaps(sources: &[(i64, i64, Version)]) -> Vec<(i64, i64)> {
-    let mut sorted: Vec<(i64, i64)> = sources.iter().map(|(min, max, _)| (*min, *max)).collect();
-    sorted.sort_unstable();
-    let mut windows = Vec::new();
-    let mut reach = i64::MIN;
-    for (at, (min, max)) in sorted.into_iter().enumerate() {
-        if at > 0 && min <= reach {
-            windows.push((min, max.min(reach)));
-        }
-        reach = if at == 0 { max } else { reach.max(max) };
-    }
-    windows
-}
-
-/// Sorted and disjoint ranges, at most [`WINDOWS_MAX`] of them.
-fn join(mut windows: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
-    windows.sort_unstable();
-    let mut joined: Vec<(i64, i64)> = Vec::new();
-    for (from, to) in windows {
-        match joined.last_mut() {
-            Some(last) if from <= last.1.saturating_add(1) => last.1 = last.1.max(to),
-            _ => joined.push((from, to)),
-        }
-    }
-    while joined.len() > WINDOWS_MAX {
-        let gap = |at: usize| i128::from(joined[at + 1].0) - i128::from(joined[at].1);
-        let nearest = (0..joined.len() - 1).min_by_key(|at| gap(*at)).unwrap_or(0);
-        joined[nearest].1 = joined[nearest + 1].1;
-        joined.remove(nearest + 1);
-    }
-    joined
-}
-
-/// A range of time in slices of one length; the last one may be shorter.
-fn even_slices((low, high): (i64, i64), pieces: u64) -> Vec<(i64, i64)> {
-    let span = i128::from(high) - i128::from(low) + 1;
-    let step = (span / i128::from(pieces.max(1))).max(1);
-    let mut slices = Vec::new();
-    let mut from = i128::from(low);
-    while from <= i128::from(high) {
-        let to = (from + step - 1).min(i128::from(high));
-        slices.push((from as i64, to as i64));
-        from = to + 1;
-    }
-    slices
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const V: Version = Version::ZERO;
-
-    #[test]
-    fn only_the_times_that_two_sources_share_are_windows() {
-        assert!(overlaps(&[(0, 9, V), (10, 19, V)]).is_empty());
-        assert_eq!(overlaps(&[(0, 10, V), (10, 19, V)]), [(10, 10)]);
-        assert_eq!(
-            overlaps(&[(0, 100, V), (20, 30, V), (25, 40, V)]),
-            [(20, 30), (25, 40)]
-        );
-    }
-
-    #[test]
-    fn many_windows_become_few_and_lose_nothing() {
-        let windows: Vec<(i64, i64)> = (0..100).map(|i| (i * 10, i * 10 + i % 3)).collect();
-        let joined = join(windows.clone());
-        assert!(joined.len() <= WINDOWS_MAX);
-        for (from, to) in windows {
-            assert!(joined.iter().any(|(a, b)| *a <= from && to <= *b));
-        }
     }
 }

@@ -1,10 +1,11 @@
 //! Aggregates of a scan, group by group and bucket by bucket.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema};
-use storage::Rows;
+use storage::{Rows, SeriesId};
 
 use super::accumulate::{Accumulate, accumulator};
 use super::groups::{Groups, NO_GROUP};
@@ -17,6 +18,10 @@ use crate::query::scan::{Aggregate, Scan, Window};
 
 /// Bytes of state that one slot of one call takes, about.
 const SLOT_BYTES: usize = 40;
+
+/// Bytes of a row in memory that is counted as read: its series and its time.
+const ROW_BYTES: u64 = 12;
+const VALUE_BYTES: u64 = 8;
 
 /// What was collected of some rows.
 struct Partial {
@@ -56,8 +61,16 @@ pub fn aggregate(
         groups: Groups::new(&parts.view, &scan.dimensions),
         bounds: bounds_of(parts),
     };
-    let partials = for_each(parts, threads, context, |rows| {
-        plan.collect(rows, parts, context)
+    let partials = for_each(parts, threads, context, |part| match parts.in_place(part) {
+        Some(part) => {
+            let bytes = ROW_BYTES + VALUE_BYTES * parts.layout.column_ids().len() as u64;
+            context.work.add(part.rows, part.rows * bytes);
+            plan.collect(&part.all, part.stretches(), parts, context)
+        }
+        None => {
+            let rows = parts.read(part, &context.work)?;
+            plan.collect(&rows, rows.stretches(), parts, context)
+        }
     })?;
     let mut total = plan.empty();
     for partial in partials {
@@ -100,12 +113,13 @@ impl Plan<'_> {
     fn collect(
         &self,
         rows: &Rows,
+        stretches: impl Iterator<Item = (SeriesId, Range<usize>)>,
         parts: &Parts,
         context: &QueryContext,
     ) -> Result<Partial, QueryError> {
         let mut partial = self.empty();
         let arrays = self.arrays(rows, parts)?;
-        for (series, stretch) in rows.stretches() {
+        for (series, stretch) in stretches {
             let group = self.groups.of(series);
             if group != NO_GROUP {
                 self.stretch(&mut partial, group, rows, stretch, &arrays);
@@ -141,7 +155,7 @@ impl Plan<'_> {
         partial: &mut Partial,
         group: u32,
         rows: &Rows,
-        range: std::ops::Range<usize>,
+        range: Range<usize>,
         arrays: &[ArrayRef],
     ) {
         let mut from = range.start;

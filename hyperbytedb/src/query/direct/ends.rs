@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use storage::{ColumnId, FilePart, ReadView, Rows, Run};
+use storage::{ColumnId, FilePart, ReadView, Rows, RunPart};
 
 use super::parts::Parts;
 use crate::query::error::QueryError;
@@ -59,16 +59,16 @@ pub fn of_file(
     Ok(tell(&rows, part.series(), &view.windows).then_some(rows))
 }
 
-/// As [`of_file`], of a run in memory.
+/// As [`of_file`], of a run in memory, none of whose rows are merged with others.
 #[must_use]
-pub fn of_run(view: &ReadView, run: &Run, end: End, columns: &[ColumnId]) -> Option<Rows> {
-    let (rows, series) = view.ends_of_run(run, end == End::Last, columns);
+pub fn of_run(part: &RunPart, end: End, columns: &[ColumnId]) -> Option<Rows> {
+    let rows = part.ends(end == End::Last, columns);
     // Columns without a value among the rows are left out of them.
-    let is_missing = |id: &ColumnId| run.rows.column(*id).is_some() && rows.column(*id).is_none();
+    let is_missing = |id: &ColumnId| part.all.column(*id).is_some() && rows.column(*id).is_none();
     if columns.iter().any(is_missing) {
         return None;
     }
-    tell(&rows, series, &view.windows).then_some(rows)
+    tell(&rows, rows.len(), &[]).then_some(rows)
 }
 
 /// Whether each of the series has a row outside of the windows, and this a value of each

@@ -8,7 +8,8 @@ use arrow::array::{Array, StringArray, StringBuilder};
 use influxql::ast::{DataType, Expr};
 use parking_lot::Mutex;
 use storage::{
-    ColumnId, Engine, FilePart, ReadView, Rows, Run, SeriesId, SeriesSet, StorageError, push_range,
+    ColumnId, Engine, FilePart, ReadView, Rows, RunPart, SeriesId, SeriesSet, StorageError,
+    push_range,
 };
 
 use super::ends::{self, End};
@@ -29,7 +30,7 @@ const PART_ROWS: u64 = 65_536;
 /// A portion.
 pub enum Part {
     File(FilePart),
-    Run(Run),
+    Run(RunPart),
     /// A slice of time in which sources overlap.
     Slice((i64, i64)),
 }
@@ -101,9 +102,12 @@ impl Parts {
             }
         }
         for run in &view.runs {
-            if !covered(run.min_time, run.max_time) {
-                rows += view.rows_of_run(run);
-                list.push(Part::Run(run.clone()));
+            if covered(run.min_time, run.max_time) {
+                continue;
+            }
+            for part in view.run_parts(run, PART_ROWS) {
+                rows += part.rows;
+                list.push(Part::Run(part));
             }
         }
         for slice in view.merge_slices() {
@@ -130,7 +134,7 @@ impl Parts {
         if end.is_some() {
             let cost = |part: &Part| match part {
                 Part::File(part) => ends::cost(part.series()),
-                Part::Run(_) => ends::cost(1),
+                Part::Run(part) => ends::cost(part.ranges.len()),
                 Part::Slice(slice) => self.view.rows_of_slice(*slice),
             };
             self.rows = self.list.iter().map(cost).sum();
@@ -153,19 +157,7 @@ impl Parts {
         let rows = match part {
             Part::Slice(slice) => Arc::new(self.view.merge_slice(*slice, &columns)?),
             Part::File(part) => self.file_part(part, &columns)?,
-            Part::Run(run) => {
-                if let Some(end) = self.end
-                    && let Some(rows) = ends::of_run(&self.view, run, end, &columns)
-                {
-                    work.add(rows.len() as u64, rows.data_bytes() as u64);
-                    return Ok(Arc::new(rows));
-                }
-                let rows = match self.view.part_of_run(run, self.view.time, &columns) {
-                    Some(rows) => Arc::new(rows),
-                    None => run.rows.clone(),
-                };
-                self.outside_windows(rows)
-            }
+            Part::Run(part) => Arc::new(self.run_part(part, &columns)),
         };
         work.add(rows.len() as u64, rows.data_bytes() as u64);
         Ok(self.filtered(rows)?)
@@ -184,22 +176,27 @@ impl Parts {
         })
     }
 
+    fn run_part(&self, part: &RunPart, columns: &[ColumnId]) -> Rows {
+        let ends = self.end.and_then(|end| ends::of_run(part, end, columns));
+        ends.unwrap_or_else(|| part.read(columns))
+    }
+
+    /// A portion of memory that is looked at where it lies, when nothing of it has to be
+    /// left out row by row.
+    #[must_use]
+    pub fn in_place<'a>(&self, part: &'a Part) -> Option<&'a RunPart> {
+        match part {
+            Part::Run(part) if self.end.is_none() && self.filter.is_none() => Some(part),
+            _ => None,
+        }
+    }
+
     fn outside_windows(&self, rows: Arc<Rows>) -> Arc<Rows> {
-        let (from, to) = self.view.time;
-        let windows = &self.view.windows;
         let mut ranges = Vec::new();
         for (_, stretch) in rows.stretches() {
-            let at = stretch.start;
-            let times = &rows.times[stretch];
-            let first = times.partition_point(|time| *time < from);
-            let last = times.partition_point(|time| *time <= to).max(first);
-            let mut start = first;
-            for window in windows {
-                let end = start + times[start..last].partition_point(|time| *time < window.0);
-                push_range(&mut ranges, at + start..at + end);
-                start = end + times[end..last].partition_point(|time| *time <= window.1);
+            for range in self.view.outside_windows(&rows, stretch) {
+                push_range(&mut ranges, range);
             }
-            push_range(&mut ranges, at + start..at + last);
         }
         match ranges.as_slice() {
             [range] if *range == (0..rows.len()) => rows,
@@ -270,11 +267,11 @@ pub fn for_each<T: Send>(
     parts: &Parts,
     threads: usize,
     context: &QueryContext,
-    work: impl Fn(&Rows) -> Result<T, QueryError> + Sync,
+    work: impl Fn(&Part) -> Result<T, QueryError> + Sync,
 ) -> Result<Vec<T>, QueryError> {
     let one = |part: &Part| {
         context.check()?;
-        work(parts.read(part, &context.work)?.as_ref())
+        work(part)
     };
     let threads = threads.min(parts.list.len());
     if threads <= 1 {

@@ -54,8 +54,9 @@ pub fn rows(
     context: &QueryContext,
 ) -> Result<Batches, QueryError> {
     let groups = Groups::new(&parts.view, &scan.dimensions);
-    let portions = for_each(parts, threads, context, |rows| {
-        portion_of(rows, fields, tags, parts)
+    let portions = for_each(parts, threads, context, |part| {
+        let rows = parts.read(part, &context.work)?;
+        portion_of(&rows, fields, tags, parts)
     })?;
     check_memory(&portions, context)?;
     let order = order_of(&portions, &groups, &parts.view, scan, limit);
