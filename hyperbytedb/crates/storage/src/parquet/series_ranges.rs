@@ -242,6 +242,13 @@ mod tests {
                 prop_assert_eq!((span.min_time, span.max_time), (range.min_time, range.max_time));
             }
             prop_assert_eq!(list.is_sorted(), ranges.is_sorted_by(|a, b| a.key < b.key));
+            // As older files have it: a frame that does not say its size.
+            let packed = STANDARD.decode(encode(&ranges).unwrap()).unwrap();
+            let bytes = zstd::decode_all(packed.as_slice()).unwrap();
+            let older = STANDARD.encode(zstd::encode_all(bytes.as_slice(), 3).unwrap());
+            let older = decode(&older).unwrap();
+            prop_assert!((0..older.count()).all(|at| older.key(at) == list.key(at)));
+            prop_assert_eq!(older.count(), list.count());
         }
 
         #[test]
