@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use process_tests::answers::{equal, same};
 use process_tests::{Client, Sandbox};
 use serde_json::Value;
 
@@ -48,22 +49,6 @@ fn read((number, path): (usize, &PathBuf)) -> Case {
     }
 }
 
-/// Whether two documents are the same; 3 and 3.0 are.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-        }
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter()
-                    .all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
-        _ => a == b,
-    }
-}
-
 fn load(client: &Client, cases: &[Case]) {
     for case in cases {
         client.run(&format!("CREATE DATABASE {}", case.database));
@@ -81,7 +66,7 @@ fn differences(client: &Client, cases: &[Case], how: &str) -> Vec<String> {
             if let Some(fields) = result.as_object_mut() {
                 fields.remove("statement_id");
             }
-            if !same(&result, expected) {
+            if !same(&result, expected, equal) {
                 out.push(format!(
                     "{} ({how})\n  {query}\n  expected {expected}\n  got      {result}",
                     case.name

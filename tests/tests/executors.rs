@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use process_tests::answers::{nearly_equal, same};
 use process_tests::random::{Random, seed};
 use process_tests::{Node, Sandbox, wait};
 use serde_json::Value;
@@ -191,34 +192,14 @@ fn random_statements_have_one_answer_by_both_executors() {
     for _ in 0..300 {
         let statement = statement(&mut random);
         let answer = direct.client().query("db", &statement);
-        // Sums of floats depend on the order in which they are added.
         let other = clickhouse.client().query("db", &statement);
-        assert!(same(&answer, &other), "{statement}\n{answer}\n{other}");
+        assert!(
+            same(&answer, &other, nearly_equal),
+            "{statement}\n{answer}\n{other}"
+        );
         answered += usize::from(answer["results"][0].get("series").is_some());
     }
     assert!(answered > 120, "only {answered} statements had an answer");
-}
-
-/// Equal but for the last digits of floats.
-fn same(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(a), Value::Number(b)) if a.is_f64() || b.is_f64() => {
-            let (a, b) = (
-                a.as_f64().unwrap_or(f64::NAN),
-                b.as_f64().unwrap_or(f64::NAN),
-            );
-            (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
-        }
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-        }
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter()
-                    .all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        (a, b) => a == b,
-    }
 }
 
 #[test]

@@ -20,6 +20,22 @@ fn prepared(sandbox: &Sandbox) -> Node {
     node
 }
 
+/// Every scan by ClickHouse is: it is given up as a short one and begun again.
+#[test]
+fn a_query_that_turns_out_to_be_long_is_one_statement() {
+    let node = prepared(&Sandbox::new().with("query", "executor", "\"clickhouse\""));
+    let rows = node
+        .client()
+        .rows("d", "SELECT v FROM m; SELECT v FROM m LIMIT 1");
+    assert_eq!(rows.len(), 2);
+    let entries = list(&node, "db=d&stmt_type=select");
+    let counts: Vec<&Value> = entries.iter().map(|entry| &entry["exec_count"]).collect();
+    assert_eq!(counts, [&json!(1), &json!(1)], "{entries:?}");
+    let metrics = node.client().get("/metrics");
+    let counted = "hyperbytedb_query_statements_total{statement=\"select\"} 2\n";
+    assert!(metrics.text().contains(counted), "{}", metrics.text());
+}
+
 #[test]
 fn statements_of_one_shape_are_one_entry_with_their_numbers() {
     let node = prepared(&Sandbox::new());

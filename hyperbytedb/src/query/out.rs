@@ -134,6 +134,17 @@ mod tests {
         sent.await.unwrap()
     }
 
+    #[test]
+    fn what_is_collected_is_not_handed_on_and_has_a_limit() {
+        let mut out = Out::collecting(2, Arc::default());
+        out.buffer.extend_from_slice(b"ab");
+        out.send_if(true);
+        assert!(!out.is_full());
+        out.buffer.push(b'c');
+        assert!(out.is_full());
+        assert_eq!(out.buffer, b"abc");
+    }
+
     #[tokio::test]
     async fn a_client_that_reads_gets_everything() {
         let (out, mut answer) = out(None);

@@ -64,3 +64,18 @@ impl Work {
         self.bytes.load(Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_rows_are_refused_before_they_are_read() {
+        let short = Work::new(Some(10));
+        assert_eq!(short.check(10), Ok(()));
+        assert!(!short.is_too_much());
+        assert_eq!(short.check(11), Err(QueryError::Long));
+        assert!(short.is_too_much());
+        assert_eq!(Work::new(None).check(u64::MAX), Ok(()));
+    }
+}

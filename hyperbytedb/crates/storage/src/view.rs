@@ -8,13 +8,13 @@ use crate::delete::Tombstones;
 use crate::error::{Result, StorageError};
 use crate::file_part::FilePart;
 use crate::files::FileEntry;
-use crate::run_part::{self, RunPart};
 use crate::merge::{MergeOptions, merge};
 use crate::object::LocalStore;
 use crate::parquet::footer::FooterCache;
 use crate::parquet::read::{choose, read_rows};
 use crate::present::Sources;
 use crate::rows::{ColumnId, Rows, Run, push_range};
+use crate::run_part::{self, RunPart};
 use crate::table::{ColumnDef, Table};
 use crate::tag_index::SeriesSet;
 use crate::windows::{even_slices, windows_of};
@@ -336,7 +336,9 @@ impl ReadView {
         let chosen = self.ranges_of_run(run, self.time);
         let chosen = chosen.unwrap_or_else(|| std::iter::once(0..run.rows.len()).collect());
         let rows = &run.rows;
-        let stretches = chosen.into_iter().flat_map(|range| rows.stretches_in(range));
+        let stretches = chosen
+            .into_iter()
+            .flat_map(|range| rows.stretches_in(range));
         let outside = stretches.flat_map(|(_, range)| self.outside_windows(rows, range));
         run_part::cut(run, outside, rows_max)
     }
