@@ -91,8 +91,8 @@ fn twenty_times_the_sustainable_load_is_refused_in_part_and_nothing_is_lost() {
 /// Whether any is refused then is a matter of the machine.
 #[test]
 #[ignore = "takes all of the machine: OVERLOAD_SECONDS=60, -- --ignored --nocapture"]
-fn hundreds_of_writers_against_the_default_limits() {
-    overload(&Sandbox::new(), 400);
+fn twenty_times_the_sustainable_load_against_the_default_limits() {
+    overload(&Sandbox::new(), SUSTAINABLE * FACTOR);
 }
 
 /// Loads a node with so many writers, and says how many batches were refused.

@@ -8,6 +8,10 @@ use super::{Config, RateLimit};
 use crate::layers::{ReceiveLimits, ShedLimits};
 use crate::server::{Limits, Settings, TlsFiles};
 
+/// Requests that run at one time on any machine: one that waits in line costs a third more
+/// than one that waits in the log's batch, and hundreds of clients with a line each are
+/// usual (`docs/benchmarks.md`, small writes).
+const RUNNING_MIN: usize = 256;
 /// How many requests wait for each that may run.
 const WAITING_FACTOR: usize = 8;
 /// One in how many files that may be open is left to the storage engine.
@@ -53,7 +57,7 @@ impl Server {
         let running_max = match self.max_concurrent_requests {
             0 => {
                 let cores = std::thread::available_parallelism().map_or(1, usize::from);
-                (16 * cores).max(64)
+                (16 * cores).max(RUNNING_MIN)
             }
             limit => limit,
         };
