@@ -9,6 +9,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt, reload};
 
+use crate::fields::PlainFields;
 use crate::otlp::OtlpLayer;
 use crate::otlp_export::{Exporter, Target};
 
@@ -57,7 +58,11 @@ pub fn init(settings: &Settings<'_>) -> Result<(), String> {
         .with_writer(std::io::stderr);
     let lines = match settings.format {
         "json" => lines.json().with_filter(filter).boxed(),
-        _ => lines.with_target(false).with_filter(filter).boxed(),
+        _ => lines
+            .with_target(false)
+            .fmt_fields(PlainFields)
+            .with_filter(filter)
+            .boxed(),
     };
     let spans = otlp(settings)?;
     tracing_subscriber::registry()

@@ -147,7 +147,7 @@ fn slow_statements_are_logged_without_their_literals() {
         .unwrap_or_else(|| panic!("no line in {log}"));
     for part in [
         "WARN",
-        "request{id=",
+        "id=\"",
         digest.as_str().unwrap(),
         "database=\"d\"",
         "rows=300000",

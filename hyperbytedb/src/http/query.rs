@@ -67,6 +67,7 @@ pub async fn handle(
     let content_type = format.encoder(options).content_type();
     let request = QueryRequest {
         identity: request.identity.clone(),
+        id: request.id.clone(),
         query: Arc::new(query),
         database: parameters.get("db").unwrap_or_default().to_string(),
         policy: parameters.get("rp").map(str::to_string),

@@ -7,7 +7,7 @@ use hyper::{Method, Request};
 use super::body::inflate;
 use super::error::HttpError;
 use crate::auth::Identity;
-use crate::layers::Replicated;
+use crate::layers::{Replicated, RequestId};
 
 /// A request, and who sent it.
 pub struct Received {
@@ -16,6 +16,8 @@ pub struct Received {
     pub parameters: Parameters,
     /// Whoever sent it.
     pub identity: Identity,
+    /// What it is called in logs.
+    pub id: Option<RequestId>,
     /// A believed peer has accepted what it brings.
     pub replicated: bool,
     body: Bytes,
@@ -29,6 +31,7 @@ impl Received {
         Self {
             parameters: Parameters::of_url(head.uri.query()),
             identity: head.extensions.get().cloned().unwrap_or_default(),
+            id: head.extensions.get::<RequestId>().cloned(),
             replicated: head.extensions.get::<Replicated>().is_some(),
             method: head.method,
             headers: head.headers,

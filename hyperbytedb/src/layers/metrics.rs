@@ -1,20 +1,49 @@
 //! Counts requests and answers and measures the time between them.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::{Method, Request, Response, StatusCode};
-use metrics::{Gauge, counter, gauge, histogram};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use parking_lot::RwLock;
 use tower::{Layer, Service};
 
 use crate::monitor::metrics::name;
+
+/// Route, method and class of status.
+type Labels = [&'static str; 3];
+
+/// The metrics of each combination of labels that there was: to find them by their names
+/// costs more than to count. There are as many as names of routes, methods and classes.
+#[derive(Default)]
+struct Answers(RwLock<HashMap<Labels, (Counter, Histogram)>>);
+
+impl Answers {
+    fn count(&self, labels: Labels, took: Duration) {
+        if let Some((requests, seconds)) = self.0.read().get(&labels) {
+            requests.increment(1);
+            seconds.record(took);
+            return;
+        }
+        let [route, method, status] = labels;
+        let requests =
+            counter!(name::HTTP_REQUESTS, "route" => route, "method" => method, "status" => status);
+        let seconds = histogram!(name::HTTP_SECONDS, "route" => route);
+        requests.increment(1);
+        seconds.record(took);
+        self.0.write().insert(labels, (requests, seconds));
+    }
+}
 
 /// Wraps services in [`Metrics`].
 #[derive(Clone)]
 pub struct MetricsLayer {
     in_flight: Gauge,
+    answers: Arc<Answers>,
     route_of: fn(&str) -> &'static str,
 }
 
@@ -25,6 +54,7 @@ impl MetricsLayer {
     pub fn new(route_of: fn(&str) -> &'static str) -> Self {
         Self {
             in_flight: gauge!(name::HTTP_IN_FLIGHT),
+            answers: Arc::default(),
             route_of,
         }
     }
@@ -82,15 +112,13 @@ where
         let route = (self.settings.route_of)(request.uri().path());
         let method = method_name(request.method());
         let in_flight = InFlight::begin(self.settings.in_flight.clone());
+        let answers = self.settings.answers.clone();
         let started = Instant::now();
         let answer = self.inner.call(request);
         Box::pin(async move {
             let response = answer.await?;
             drop(in_flight);
-            let status = class(response.status());
-            counter!(name::HTTP_REQUESTS, "route" => route, "method" => method, "status" => status)
-                .increment(1);
-            histogram!(name::HTTP_SECONDS, "route" => route).record(started.elapsed());
+            answers.count([route, method, class(response.status())], started.elapsed());
             Ok(response)
         })
     }

@@ -1,5 +1,8 @@
 //! A span for every request and a line for every answer. No query text and no body goes
 //! into either.
+//!
+//! Spans are of level debug: where nobody looks at them, making one for each request is
+//! most of what the layers would cost. Lines therefore say themselves whose they are.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -45,15 +48,13 @@ where
     }
 
     fn call(&mut self, request: Request<In>) -> Self::Future {
-        let id = request
-            .extensions()
-            .get::<RequestId>()
-            .map_or("", |id| &*id.0);
-        let span = tracing::info_span!(
+        let id = request.extensions().get::<RequestId>().cloned();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let span = tracing::debug_span!(
             "request",
-            id,
-            method = request.method().as_str(),
-            path = request.uri().path(),
+            id = id.as_ref().map(|id| &*id.0),
+            method = method.as_str(),
+            path = uri.path(),
             status = tracing::field::Empty,
         );
         let started = Instant::now();
@@ -64,7 +65,9 @@ where
                 let status = response.status().as_u16();
                 let milliseconds = started.elapsed().as_secs_f64() * 1e3;
                 if response.status().is_server_error() {
-                    tracing::warn!(status, milliseconds, "answered");
+                    let id = id.as_ref().map(|id| &*id.0);
+                    let (method, path) = (method.as_str(), uri.path());
+                    tracing::warn!(id, method, path, status, milliseconds, "answered");
                 } else {
                     tracing::debug!(status, milliseconds, "answered");
                 }

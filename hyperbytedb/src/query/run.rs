@@ -153,6 +153,7 @@ impl<'a> Run<'a> {
     fn statement(&mut self, id: usize, statement: &Statement) -> Result<bool, Long> {
         let context = self.context();
         let watched = self.service.statements.begin(statement, &context.database);
+        let watched = watched.of(self.request.id.as_ref());
         let executed = watched
             .span()
             .in_scope(|| self.execute(id, statement, &context));

@@ -15,7 +15,7 @@ use tower::Service;
 use tracing::Span;
 
 use crate::auth::{Forbidden, Identity, authorize};
-use crate::layers::Guarded;
+use crate::layers::{Guarded, RequestId};
 use crate::monitor::{Diagnostics, Statistics, collect};
 use crate::query::catalog::Catalog;
 use crate::query::context::QueryContext;
@@ -49,6 +49,8 @@ pub type MakeEncoder = Box<dyn Fn() -> Box<dyn Encode> + Send + Sync>;
 /// A parsed request.
 pub struct QueryRequest {
     pub identity: Identity,
+    /// What it is called in logs.
+    pub id: Option<RequestId>,
     pub query: Arc<Query>,
     pub database: String,
     pub policy: Option<String>,

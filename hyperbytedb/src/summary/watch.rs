@@ -10,6 +10,7 @@ use tracing::Span;
 use super::digest::Digest;
 use super::entries::{Entries, Outcome};
 use super::kind::kind_of;
+use crate::layers::RequestId;
 use crate::monitor::metrics;
 
 /// Longest text in a line of the log.
@@ -29,6 +30,7 @@ pub struct Watched<'a> {
     by: &'a Statements,
     statement: &'a Statement,
     database: &'a str,
+    request: Option<&'a RequestId>,
     digest: Digest,
     text: String,
     started: Instant,
@@ -58,6 +60,7 @@ impl Statements {
             by: self,
             statement,
             database,
+            request: None,
             digest,
             text,
             started: Instant::now(),
@@ -97,7 +100,13 @@ impl Statements {
     }
 }
 
-impl Watched<'_> {
+impl<'a> Watched<'a> {
+    /// Which request it came in.
+    #[must_use]
+    pub fn of(self, request: Option<&'a RequestId>) -> Self {
+        Self { request, ..self }
+    }
+
     /// The span of its execution. Its text is in no span: it may hold anything.
     #[must_use]
     pub fn span(&self) -> Span {
@@ -136,6 +145,7 @@ impl Watched<'_> {
     fn log(&self, outcome: &Outcome<'_>) {
         let end = self.text.floor_char_boundary(LOGGED_BYTES_MAX);
         tracing::warn!(
+            id = self.request.map(|id| &*id.0),
             digest = %self.digest,
             database = self.database,
             milliseconds = outcome.took.as_secs_f64() * 1e3,
