@@ -16,7 +16,7 @@ use crate::query::error::QueryError;
 use crate::query::execute::execute_statement;
 use crate::query::into;
 use crate::query::out::{Out, PIECE_BYTES};
-use crate::query::output::StatementOutput;
+use crate::query::output::{SeriesChunk, StatementOutput};
 use crate::query::running::Registered;
 use crate::query::work::Work;
 use crate::schema::{self, Applied, complete_names};
@@ -25,6 +25,9 @@ use crate::schema::{self, Applied, complete_names};
 const SHORT_ROWS: u64 = 50_000;
 /// Bytes that its answer may have.
 const SHORT_BYTES: usize = 1 << 20;
+/// Rows that are encoded before it is looked whether they make a piece, so that pieces are
+/// of about one size and none is copied while it grows.
+const SLICE_ROWS: usize = 256;
 
 /// A request that is listed as running.
 pub struct Listed {
@@ -244,9 +247,7 @@ impl<'a> Run<'a> {
             match chunk {
                 Ok(chunk) => {
                     self.answered.rows += chunk.rows() as u64;
-                    self.encoder.chunk(&chunk, &mut self.out.buffer);
-                    let limit = if self.request.chunked { 0 } else { PIECE_BYTES };
-                    self.out.send_if(self.out.buffer.len() > limit);
+                    self.encode(&chunk);
                     if self.out.is_full() {
                         return work.give_up();
                     }
@@ -259,6 +260,21 @@ impl<'a> Run<'a> {
         }
         self.end(error.as_deref());
         self.answered.error = error;
+    }
+
+    /// Encodes rows and hands them on as soon as they are enough.
+    fn encode(&mut self, chunk: &SeriesChunk) {
+        if self.request.chunked || chunk.rows() <= SLICE_ROWS {
+            self.encoder.chunk(chunk, &mut self.out.buffer);
+            let limit = if self.request.chunked { 0 } else { PIECE_BYTES };
+            return self.out.send_if(self.out.buffer.len() > limit);
+        }
+        for from in (0..chunk.rows()).step_by(SLICE_ROWS) {
+            let rows = SLICE_ROWS.min(chunk.rows() - from);
+            self.encoder
+                .chunk(&chunk.slice(from, rows), &mut self.out.buffer);
+            self.out.send_if(self.out.buffer.len() > PIECE_BYTES);
+        }
     }
 
     fn begin(&mut self, id: usize, timezone: Option<chrono_tz::Tz>, messages: &[Message]) {

@@ -232,7 +232,7 @@ impl Parts {
 }
 
 /// The values of a tag, row by row; '' where a series lacks it.
-pub fn tag_column(view: &ReadView, key: &str, rows: &Rows) -> StringArray {
+fn tag_column(view: &ReadView, key: &str, rows: &Rows) -> StringArray {
     let inner = view.table.read();
     let mut column = StringBuilder::with_capacity(rows.len(), rows.len() * 8);
     for (series, stretch) in rows.stretches() {

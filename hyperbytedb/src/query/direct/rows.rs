@@ -5,28 +5,34 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
-use arrow::compute::interleave;
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::{interleave, take};
 use storage::{ReadView, Rows, SeriesId};
 
 use super::aggregates::batch_of;
 use super::groups::{Groups, NO_GROUP};
-use super::parts::{Parts, for_each, has_any, tag_column};
+use super::parts::{Parts, for_each, has_any};
 use crate::query::clickhouse::sources::field_array;
 use crate::query::column::arrow_error;
 use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
 use crate::query::scan::{Batches, FieldRef, Output, Scan};
 
-/// Rows of a batch that is handed on.
-const BATCH_ROWS: usize = 16_384;
+/// Rows of a batch that is handed on: few enough that the encoder finds them in the cache.
+const BATCH_ROWS: usize = 4_096;
 
 /// Rows of one portion with the columns that are wanted of them.
 struct Portion {
     series: Vec<u32>,
     times: Vec<i64>,
-    /// Fields, then tags.
-    columns: Vec<ArrayRef>,
+    fields: Vec<ArrayRef>,
+}
+
+/// The series of some portions in the order of the values of some tags, then of keys.
+struct Ranks {
+    of: HashMap<SeriesId, u32>,
+    /// For each tag that is wanted its values by rank; '' where a series lacks it.
+    tags: Vec<ArrayRef>,
 }
 
 /// A row and what orders it.
@@ -56,10 +62,11 @@ pub fn rows(
     let groups = Groups::new(&parts.view, &scan.dimensions);
     let portions = for_each(parts, threads, context, |part| {
         let rows = parts.read(part, &context.work)?;
-        portion_of(&rows, fields, tags, parts)
+        portion_of(&rows, fields, parts)
     })?;
-    check_memory(&portions, context)?;
-    let order = order_of(&portions, &groups, &parts.view, scan, limit);
+    let ranks = Ranks::of(&portions, &parts.view, scan, tags);
+    check_memory(&portions, &ranks, context)?;
+    let order = order_of(&portions, &groups, &ranks, scan, limit);
     context.check()?;
     if order.is_empty() {
         return Ok(Box::new(std::iter::empty()));
@@ -70,16 +77,11 @@ pub fn rows(
     Ok(Box::new(starts.map(move |start| {
         context.check()?;
         let end = (start + BATCH_ROWS).min(order.len());
-        batch(&order[start..end], &portions, &groups, dimensions)
+        batch(&order[start..end], &portions, &ranks, &groups, dimensions)
     })))
 }
 
-fn portion_of(
-    rows: &Rows,
-    fields: &[FieldRef],
-    tags: &[String],
-    parts: &Parts,
-) -> Result<Portion, QueryError> {
+fn portion_of(rows: &Rows, fields: &[FieldRef], parts: &Parts) -> Result<Portion, QueryError> {
     let field = |field: &FieldRef| match parts.layout.field(&field.name, field.field_type) {
         Some(at) => field_array(&parts.layout.fields[at], rows).map_err(|e| arrow_error(&e)),
         None => Err(QueryError::Engine(format!(
@@ -87,22 +89,18 @@ fn portion_of(
             field.name
         ))),
     };
-    let mut columns: Vec<ArrayRef> = fields.iter().map(field).collect::<Result<_, _>>()?;
-    for tag in tags {
-        columns.push(Arc::new(tag_column(&parts.view, tag, rows)));
-    }
     Ok(Portion {
         series: rows.series.clone(),
         times: rows.times.clone(),
-        columns,
+        fields: fields.iter().map(field).collect::<Result<_, _>>()?,
     }
-    .with_any(fields.len()))
+    .with_any())
 }
 
 impl Portion {
     /// Leaves out rows that have none of the fields.
-    fn with_any(self, fields: usize) -> Self {
-        let fields = &self.columns[..fields];
+    fn with_any(self) -> Self {
+        let fields = &self.fields;
         if fields.iter().any(|column| column.null_count() == 0) {
             return self;
         }
@@ -110,31 +108,34 @@ impl Portion {
             .filter(|row| has_any(fields, *row))
             .map(|row| row as u32)
             .collect();
-        let indices = arrow::array::UInt32Array::from(kept.clone());
-        let take = |column: &ArrayRef| {
+        let indices = UInt32Array::from(kept.clone());
+        let kept_of = |column: &ArrayRef| {
             // Places of rows of this very column, the only thing take can refuse.
-            arrow::compute::take(column, &indices, None).unwrap_or_else(|_| column.clone())
+            take(column, &indices, None).unwrap_or_else(|_| column.clone())
         };
         Self {
             series: kept.iter().map(|row| self.series[*row as usize]).collect(),
             times: kept.iter().map(|row| self.times[*row as usize]).collect(),
-            columns: self.columns.iter().map(take).collect(),
+            fields: fields.iter().map(kept_of).collect(),
         }
     }
 }
 
-fn check_memory(portions: &[Portion], context: &QueryContext) -> Result<(), QueryError> {
+fn check_memory(
+    portions: &[Portion],
+    ranks: &Ranks,
+    context: &QueryContext,
+) -> Result<(), QueryError> {
     let bytes: usize = portions
         .iter()
         .map(|portion| {
-            let columns = portion
-                .columns
-                .iter()
-                .map(|column| column.get_array_memory_size());
-            portion.times.len() * 40 + columns.sum::<usize>()
+            let fields = portion.fields.iter();
+            let bytes = fields.map(|column| column.get_array_memory_size());
+            portion.times.len() * 40 + bytes.sum::<usize>()
         })
         .sum();
-    if bytes > context.memory_bytes_max {
+    let tags = ranks.tags.iter().map(|tag| tag.get_array_memory_size());
+    if bytes + tags.sum::<usize>() > context.memory_bytes_max {
         return Err(QueryError::Memory {
             limit_bytes: context.memory_bytes_max,
         });
@@ -142,24 +143,33 @@ fn check_memory(portions: &[Portion], context: &QueryContext) -> Result<(), Quer
     Ok(())
 }
 
-/// For each series of the portions its place in the order of the values of some tags,
-/// then of keys.
-fn ranks_of(portions: &[Portion], view: &ReadView, tags: &[&String]) -> HashMap<SeriesId, u32> {
-    let stretches = portions
-        .iter()
-        .flat_map(|portion| portion.series.chunk_by(|a, b| a == b));
-    let mut series: Vec<SeriesId> = stretches.map(|stretch| stretch[0]).collect();
-    series.sort_unstable();
-    series.dedup();
-    let inner = view.table.read();
-    let values = |id: SeriesId| tags.iter().map(|tag| inner.series.tag(id, tag)).collect();
-    let mut order: Vec<(Vec<Cow<'_, str>>, SeriesId)> =
-        series.into_iter().map(|id| (values(id), id)).collect();
-    order.sort_unstable_by(|(a_tags, a), (b_tags, b)| {
-        let keys = || inner.series.key(*a).cmp(inner.series.key(*b));
-        a_tags.cmp(b_tags).then_with(keys)
-    });
-    order.into_iter().map(|(_, id)| id).zip(0..).collect()
+impl Ranks {
+    fn of(portions: &[Portion], view: &ReadView, scan: &Scan, tags: &[String]) -> Self {
+        let texts = scan.output.texts_in_front();
+        let first = tags_in_front(&scan.output, &texts).unwrap_or_default();
+        let stretches = portions
+            .iter()
+            .flat_map(|portion| portion.series.chunk_by(|a, b| a == b));
+        let mut series: Vec<SeriesId> = stretches.map(|stretch| stretch[0]).collect();
+        series.sort_unstable();
+        series.dedup();
+        let inner = view.table.read();
+        let values = |id: SeriesId| first.iter().map(|tag| inner.series.tag(id, tag)).collect();
+        let mut order: Vec<(Vec<Cow<'_, str>>, SeriesId)> =
+            series.into_iter().map(|id| (values(id), id)).collect();
+        order.sort_unstable_by(|(a_tags, a), (b_tags, b)| {
+            let keys = || inner.series.key(*a).cmp(inner.series.key(*b));
+            a_tags.cmp(b_tags).then_with(keys)
+        });
+        let values_of = |tag: &String| {
+            let values = order.iter().map(|(_, id)| inner.series.tag(*id, tag));
+            Arc::new(StringArray::from_iter_values(values)) as ArrayRef
+        };
+        Self {
+            tags: tags.iter().map(values_of).collect(),
+            of: order.iter().map(|(_, id)| *id).zip(0..).collect(),
+        }
+    }
 }
 
 /// The columns of text in front as tags, when none of them is a field: then they order
@@ -173,10 +183,19 @@ fn tags_in_front<'a>(output: &'a Output, texts: &[usize]) -> Option<Vec<&'a Stri
 }
 
 /// Compares rows of one time by columns of text; no text is the smallest.
-fn compare_texts(a: &Place, b: &Place, portions: &[Portion], texts: &[usize]) -> Ordering {
+fn compare_texts(
+    a: &Place,
+    b: &Place,
+    portions: &[Portion],
+    ranks: &Ranks,
+    texts: &[usize],
+) -> Ordering {
     let text = |place: &Place, at: usize| {
-        let column = portions[place.portion as usize].columns[at].as_string_opt::<i32>()?;
-        let row = place.row as usize;
+        let fields = &portions[place.portion as usize].fields;
+        let (column, row) = match at.checked_sub(fields.len()) {
+            None => (fields[at].as_string_opt::<i32>()?, place.row as usize),
+            Some(tag) => (ranks.tags[tag].as_string_opt::<i32>()?, place.rank as usize),
+        };
         column.is_valid(row).then(|| column.value(row))
     };
     texts
@@ -189,19 +208,16 @@ fn compare_texts(a: &Place, b: &Place, portions: &[Portion], texts: &[usize]) ->
 fn order_of(
     portions: &[Portion],
     groups: &Groups,
-    view: &ReadView,
+    ranks: &Ranks,
     scan: &Scan,
     limit: Option<u64>,
 ) -> Vec<Place> {
-    let texts = scan.output.texts_in_front();
-    let tags = tags_in_front(&scan.output, &texts);
-    let ranks = ranks_of(portions, view, tags.as_deref().unwrap_or_default());
     let mut places: Vec<Place> = Vec::new();
     for (number, portion) in portions.iter().enumerate() {
         let mut row = 0;
         for stretch in portion.series.chunk_by(|a, b| a == b) {
             let group = groups.of(stretch[0]);
-            let rank = ranks.get(&stretch[0]).copied().unwrap_or_default();
+            let rank = ranks.of.get(&stretch[0]).copied().unwrap_or_default();
             for _ in stretch {
                 if group != NO_GROUP {
                     places.push(Place {
@@ -218,10 +234,11 @@ fn order_of(
     }
     // A stable sort makes use of the order that the rows of each series have.
     places.sort_by_key(|place| (place.group, place.time, place.rank));
-    if tags.is_none() {
+    let texts = scan.output.texts_in_front();
+    if tags_in_front(&scan.output, &texts).is_none() {
         let same = |a: &Place, b: &Place| (a.group, a.time) == (b.group, b.time);
         for ties in places.chunk_by_mut(same).filter(|ties| ties.len() > 1) {
-            ties.sort_by(|a, b| compare_texts(a, b, portions, &texts));
+            ties.sort_by(|a, b| compare_texts(a, b, portions, ranks, &texts));
         }
     }
     if scan.descending {
@@ -244,6 +261,7 @@ fn order_of(
 fn batch(
     places: &[Place],
     portions: &[Portion],
+    ranks: &Ranks,
     groups: &Groups,
     dimensions: usize,
 ) -> Result<RecordBatch, QueryError> {
@@ -260,13 +278,17 @@ fn batch(
         .iter()
         .map(|place| (place.portion as usize, place.row as usize))
         .collect();
-    let columns = portions.first().map_or(0, |portion| portion.columns.len());
-    for at in 0..columns {
+    let fields = portions.first().map_or(0, |portion| portion.fields.len());
+    for at in 0..fields {
         let sources: Vec<&dyn Array> = portions
             .iter()
-            .map(|portion| portion.columns[at].as_ref())
+            .map(|portion| portion.fields[at].as_ref())
             .collect();
         arrays.push(interleave(&sources, &indices).map_err(|error| arrow_error(&error))?);
+    }
+    let by_rank = UInt32Array::from_iter_values(places.iter().map(|place| place.rank));
+    for tag in &ranks.tags {
+        arrays.push(take(tag, &by_rank, None).map_err(|error| arrow_error(&error))?);
     }
     batch_of(arrays)
 }

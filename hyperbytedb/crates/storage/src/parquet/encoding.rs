@@ -42,12 +42,14 @@ fn candidates(data_type: &DataType) -> &'static [ColumnEncoding] {
     const ALIGNED: ColumnEncoding = Numbers(NumberEncoding::Delta(Widths::Aligned));
     const EXACT: ColumnEncoding = Numbers(NumberEncoding::Delta(Widths::Exact));
     const CODES: ColumnEncoding = Numbers(NumberEncoding::Dictionary(Widths::Exact));
+    const DIGITS: ColumnEncoding = Numbers(NumberEncoding::Digits);
     const ALIGNED_CODES: ColumnEncoding = Numbers(NumberEncoding::Dictionary(Widths::Aligned));
     match data_type {
-        DataType::Int64 | DataType::UInt64 => &[ALIGNED, EXACT, CODES, ALIGNED_CODES],
+        DataType::Int64 | DataType::UInt64 => &[ALIGNED, EXACT, CODES, ALIGNED_CODES, DIGITS],
         DataType::Float64 => &[
             CODES,
             ALIGNED_CODES,
+            DIGITS,
             Plain(Encoding::BYTE_STREAM_SPLIT),
             Plain(Encoding::PLAIN),
         ],
@@ -105,7 +107,7 @@ fn measure(
     let Some(numbers) = numbers else {
         return Ok(None);
     };
-    if matches!(encoding, NumberEncoding::Dictionary(_)) && numbers.distinct().is_none() {
+    if !numbers.allow(encoding) {
         return Ok(None);
     }
     let chunk = chunk::write(column, numbers, encoding, sample)?;
@@ -198,6 +200,15 @@ mod tests {
         let far = (0..24_000).map(|n| i64::from(scattered(n) % 5) * 1_000_000_007);
         let far = chosen(Int64Array::from_iter_values(far), Physical::INT64);
         assert!(is_dictionary(far), "{far:?}");
+    }
+
+    #[test]
+    fn noise_with_two_decimals_takes_digits() {
+        let noise = (0..24_000).map(|n| f64::from(scattered(n) % 10_001) / 100.0);
+        assert_eq!(
+            chosen(Float64Array::from_iter_values(noise), Physical::DOUBLE),
+            ColumnEncoding::Numbers(NumberEncoding::Digits)
+        );
     }
 
     #[test]

@@ -53,13 +53,14 @@ struct Shape {
     keep_versions: bool,
 }
 
-const TYPES: [FieldType; 6] = [
+const TYPES: [FieldType; 7] = [
     FieldType::Integer,
     FieldType::Unsigned,
     FieldType::Float,
     FieldType::Float,
     FieldType::String,
     FieldType::Boolean,
+    FieldType::Float,
 ];
 
 fn columns() -> Vec<ColumnDef> {
@@ -71,7 +72,8 @@ fn columns() -> Vec<ColumnDef> {
     TYPES.iter().enumerate().map(column).collect()
 }
 
-/// One column of each kind: a walk, counters, few decimals, full floats, texts, flags.
+/// One column of each kind: a walk, counters, few decimals, full floats, texts, flags,
+/// noise with two decimals.
 fn values(at: usize, rows: usize, shape: Shape, dice: &mut Dice) -> ArrayRef {
     let mut value = 50_i64;
     let mut next = |dice: &mut Dice| {
@@ -98,9 +100,13 @@ fn values(at: usize, rows: usize, shape: Shape, dice: &mut Dice) -> ArrayRef {
             walk.map(|v| v.map(|v| format!("text {}", v % 50)))
                 .collect::<StringArray>(),
         ),
-        _ => Arc::new(
+        5 => Arc::new(
             walk.map(|v| v.map(|v| v % 3 == 0))
                 .collect::<BooleanArray>(),
+        ),
+        _ => Arc::new(
+            walk.map(|v| v.map(|_| dice.below(10_001) as f64 / 100.0))
+                .collect::<Float64Array>(),
         ),
     }
 }
