@@ -13,8 +13,13 @@ FLUSHING = "[flush]\ninterval_secs = 10\n"
 IN_MEMORY = "cache_max_memory_mb = 16384\n[flush]\ninterval_secs = 86400\nwal_size_threshold_mb = 16384\n"
 
 
-def run(context):
-    section = Section("compare", f"Against InfluxDB: {context.hosts} hosts, {context.hours} h")
+def run_large(context):
+    """Once, with ten times the hosts."""
+    return run(context.replace(hosts=context.large_hosts, rounds=1), "compare_large")
+
+
+def run(context, part="compare"):
+    section = Section(part, f"Against InfluxDB: {context.hosts} hosts, {context.hours} h")
     if not context.compare.is_file():
         section.text(f"There is no comparison program at {context.compare} (`BENCH_COMPARE`): left out.")
         return section

@@ -1,6 +1,7 @@
 """What all parts share: sizes, where files go, which servers run."""
 
 import contextlib
+import copy
 import os
 import pathlib
 import shutil
@@ -11,6 +12,7 @@ class Context:
     def __init__(self, cache):
         number = lambda name, default: int(os.environ.get(name, default))
         self.hosts = number("BENCH_HOSTS", 100)
+        self.large_hosts = number("BENCH_LARGE_HOSTS", 1_000)
         self.hours = number("BENCH_HOURS", 24)
         self.rounds = number("BENCH_ROUNDS", 3)
         self.repetitions = number("BENCH_REPS", 7)
@@ -19,6 +21,12 @@ class Context:
         self.compare = pathlib.Path(os.environ.get("BENCH_COMPARE", "../shared/bench/compare.py"))
         self.cache = cache
         self.cache.mkdir(parents=True, exist_ok=True)
+
+    def replace(self, **sizes):
+        """The same with other sizes."""
+        other = copy.copy(self)
+        vars(other).update(sizes)
+        return other
 
     @contextlib.contextmanager
     def servers(self):

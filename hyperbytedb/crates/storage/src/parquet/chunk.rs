@@ -67,7 +67,7 @@ impl Base {
     }
 
     fn code(self, number: u32) -> u32 {
-        (number / self.0) << 8 | number % self.0
+        ((number / self.0) << 8) | (number % self.0)
     }
 }
 
