@@ -180,5 +180,5 @@ fn a_log_in_json_is_json() {
         .expect("a slow statement");
     let text = "CREATE USER u WITH PASSWORD [REDACTED]";
     assert_eq!(slow["fields"]["statement"], text);
-    assert_eq!(slow["span"]["name"], "request");
+    assert!(slow["fields"]["id"].is_string(), "{slow}");
 }
