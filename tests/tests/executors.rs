@@ -213,3 +213,22 @@ fn both_executors_read_the_same_values() {
     );
     assert_eq!(direct, answers("clickhouse"));
 }
+
+#[test]
+fn points_that_pass_a_filter_are_read_in_pieces_that_memory_holds() {
+    const BATCHES: i64 = 12;
+    const POINTS: i64 = 100_000;
+    // A point takes about 50 bytes: a quarter of them fits, all do not.
+    let sandbox = Sandbox::new().with("query", "memory_max_mb", "16");
+    let node = sandbox.start();
+    let client = node.client();
+    client.run("CREATE DATABASE db");
+    for batch in 0..BATCHES {
+        let line = |at| format!("m,host=h{} v={at}i {}\n", at % 7, START_NS + at);
+        let points = batch * POINTS..(batch + 1) * POINTS;
+        client.write("db", &points.map(line).collect::<String>());
+    }
+    let rows = client.rows("db", "SELECT v FROM m WHERE v >= 0");
+    let values = rows.iter().filter_map(|row| row[1].as_i64());
+    assert!(values.eq(0..BATCHES * POINTS), "{} rows", rows.len());
+}

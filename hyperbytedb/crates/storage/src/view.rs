@@ -348,7 +348,17 @@ impl ReadView {
     pub fn outside_windows(&self, rows: &Rows, range: Range<usize>) -> Vec<Range<usize>> {
         let mut outside = Vec::with_capacity(1);
         let mut start = range.start;
-        for (from, to) in &self.windows {
+        let Some((first, last)) = rows.times[range.clone()]
+            .first()
+            .zip(rows.times[range.clone()].last())
+        else {
+            return outside;
+        };
+        let before = self.windows.partition_point(|(_, to)| to < first);
+        let met = self.windows[before..]
+            .iter()
+            .take_while(|(from, _)| from <= last);
+        for (from, to) in met {
             let rest = &rows.times[start..range.end];
             let end = start + rest.partition_point(|time| time < from);
             push_range(&mut outside, start..end);
@@ -371,11 +381,17 @@ impl ReadView {
         let files = files.filter(|file| meets(file.min_time, file.max_time));
         let runs = self.runs.iter();
         let runs = runs.filter(|run| meets(run.min_time, run.max_time));
-        let of_run = |run: &Run| match self.ranges_of_run(run, slice) {
-            Some(ranges) => ranges.iter().map(ExactSizeIterator::len).sum(),
-            None => run.rows.len(),
+        let of_run = |run: &Run| match &self.selection {
+            Some(_) => {
+                let ranges = self.ranges_of_run(run, slice);
+                ranges.map_or(run.rows.len(), |ranges| {
+                    ranges.iter().map(ExactSizeIterator::len).sum()
+                }) as u64
+            }
+            // To count those of each series would take longer than many a query.
+            None => share(run, slice),
         };
-        files.map(of_file).sum::<u64>() + runs.map(of_run).sum::<usize>() as u64
+        files.map(of_file).sum::<u64>() + runs.map(of_run).sum::<u64>()
     }
 
     /// Where these rows are; `None` for all of them.
@@ -434,4 +450,11 @@ impl ReadView {
     pub fn path(&self, file: &FileEntry) -> std::path::PathBuf {
         self.store.path(&file.path)
     }
+}
+/// About how many rows of a run are within a slice of time, as if they were spread evenly.
+fn share(run: &Run, slice: (i64, i64)) -> u64 {
+    let length = |(from, to): (i64, i64)| i128::from(to) - i128::from(from) + 1;
+    let common = length((slice.0.max(run.min_time), slice.1.min(run.max_time)));
+    let rows = run.rows.len() as i128 * common.max(0) / length((run.min_time, run.max_time));
+    rows.clamp(1, run.rows.len() as i128) as u64
 }

@@ -19,6 +19,12 @@ use crate::query::scan::{Batches, Output, Scan, TimeBounds};
 
 /// Rows of a piece, about.
 pub const PIECE_ROWS: u64 = 1_000_000;
+/// Rows of a piece when they are filtered by their fields, which mostly leaves few.
+const FILTERED_PIECE_ROWS: u64 = 8 * PIECE_ROWS;
+/// Rows of which it is not tried to hold fewer.
+const PIECE_ROWS_MIN: u64 = 1_000;
+/// How much smaller pieces become when what is left of one is too much to be held.
+const SHRINKAGE: u64 = 4;
 /// Rows that the first piece has, about, when only some of each group are wanted.
 const FIRST_ROWS: u64 = 50_000;
 /// How much larger each next piece of a limited scan may be.
@@ -60,6 +66,7 @@ pub fn pieces(
     };
     let rows_max = match &scan.output {
         Output::Rows { limit: Some(_), .. } => FIRST_ROWS,
+        _ if whole.has_filter() => FILTERED_PIECE_ROWS,
         _ => PIECE_ROWS,
     };
     let all = Piece {
@@ -140,15 +147,22 @@ impl Pieces {
             }
         }
         if let Output::Rows { fields, tags, .. } = &scan.output {
-            self.open = rows(
-                &scan,
-                fields,
-                tags,
-                limit,
-                &parts,
-                self.threads,
-                &self.context,
-            )?;
+            let (threads, context) = (self.threads, &self.context);
+            match rows(&scan, fields, tags, limit, &parts, threads, context) {
+                Ok(batches) => self.open = batches,
+                Err(error @ QueryError::Memory { .. }) => {
+                    let smaller = Piece {
+                        rows_max: rows_about / SHRINKAGE,
+                        ..piece
+                    };
+                    let cut = self.cut(&smaller, &parts, rows_about);
+                    if smaller.rows_max < PIECE_ROWS_MIN || cut.len() < 2 {
+                        return Err(error);
+                    }
+                    self.todo.extend(cut.into_iter().rev());
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -26,8 +26,8 @@ pub enum Executor {
 }
 
 /// Rows from which ClickHouse filters points by their fields: it skips pages by their
-/// bounds, and sorts only what is left.
-const FILTERED_ROWS: u64 = 4_000_000;
+/// bounds, and sorts only what is left. Of 4,300,000 it took 1.8 times as long.
+const FILTERED_ROWS: u64 = 64_000_000;
 /// Rows for which a second thread is worth its start.
 const ROWS_FOR_THREADS: u64 = 100_000;
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{self, AtomicUsize};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{interleave, take};
@@ -20,6 +21,9 @@ use crate::query::scan::{Batches, FieldRef, Output, Scan};
 
 /// Rows of a batch that is handed on: few enough that the encoder finds them in the cache.
 const BATCH_ROWS: usize = 4_096;
+
+/// What a row takes beside its fields: series, time and place.
+const ROW_BYTES: usize = 40;
 
 /// Rows of one portion with the columns that are wanted of them.
 struct Portion {
@@ -60,12 +64,18 @@ pub fn rows(
     context: &QueryContext,
 ) -> Result<Batches, QueryError> {
     let groups = Groups::new(&parts.view, &scan.dimensions);
+    let held = AtomicUsize::new(0);
     let portions = for_each(parts, threads, context, |part| {
         let rows = parts.read(part, &context.work)?;
-        portion_of(&rows, fields, parts)
+        let portion = portion_of(&rows, fields, parts)?;
+        let bytes = portion.bytes();
+        let held = held.fetch_add(bytes, atomic::Ordering::Relaxed) + bytes;
+        check_memory(held, context)?;
+        Ok(portion)
     })?;
     let ranks = Ranks::of(&portions, &parts.view, scan, tags);
-    check_memory(&portions, &ranks, context)?;
+    let tags = ranks.tags.iter().map(|tag| tag.get_array_memory_size());
+    check_memory(held.into_inner() + tags.sum::<usize>(), context)?;
     let order = order_of(&portions, &groups, &ranks, scan, limit);
     context.check()?;
     if order.is_empty() {
@@ -98,6 +108,13 @@ fn portion_of(rows: &Rows, fields: &[FieldRef], parts: &Parts) -> Result<Portion
 }
 
 impl Portion {
+    /// Bytes that it holds, its places in the order included.
+    fn bytes(&self) -> usize {
+        let fields = self.fields.iter();
+        let fields = fields.map(|column| column.get_array_memory_size());
+        self.times.len() * ROW_BYTES + fields.sum::<usize>()
+    }
+
     /// Leaves out rows that have none of the fields.
     fn with_any(self) -> Self {
         let fields = &self.fields;
@@ -121,21 +138,8 @@ impl Portion {
     }
 }
 
-fn check_memory(
-    portions: &[Portion],
-    ranks: &Ranks,
-    context: &QueryContext,
-) -> Result<(), QueryError> {
-    let bytes: usize = portions
-        .iter()
-        .map(|portion| {
-            let fields = portion.fields.iter();
-            let bytes = fields.map(|column| column.get_array_memory_size());
-            portion.times.len() * 40 + bytes.sum::<usize>()
-        })
-        .sum();
-    let tags = ranks.tags.iter().map(|tag| tag.get_array_memory_size());
-    if bytes + tags.sum::<usize>() > context.memory_bytes_max {
+fn check_memory(bytes: usize, context: &QueryContext) -> Result<(), QueryError> {
+    if bytes > context.memory_bytes_max {
         return Err(QueryError::Memory {
             limit_bytes: context.memory_bytes_max,
         });
