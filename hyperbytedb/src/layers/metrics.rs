@@ -24,18 +24,20 @@ struct Answers(RwLock<HashMap<Labels, (Counter, Histogram)>>);
 
 impl Answers {
     fn count(&self, labels: Labels, took: Duration) {
-        if let Some((requests, seconds)) = self.0.read().get(&labels) {
-            requests.increment(1);
-            seconds.record(took);
-            return;
-        }
+        let known = self.0.read().get(&labels).cloned();
+        let (requests, seconds) = known.unwrap_or_else(|| self.add(labels));
+        requests.increment(1);
+        seconds.record(took);
+    }
+
+    fn add(&self, labels: Labels) -> (Counter, Histogram) {
         let [route, method, status] = labels;
         let requests =
             counter!(name::HTTP_REQUESTS, "route" => route, "method" => method, "status" => status);
         let seconds = histogram!(name::HTTP_SECONDS, "route" => route);
-        requests.increment(1);
-        seconds.record(took);
-        self.0.write().insert(labels, (requests, seconds));
+        let added = (requests, seconds);
+        self.0.write().insert(labels, added.clone());
+        added
     }
 }
 

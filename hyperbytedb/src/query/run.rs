@@ -264,16 +264,19 @@ impl<'a> Run<'a> {
 
     /// Encodes rows and hands them on as soon as they are enough.
     fn encode(&mut self, chunk: &SeriesChunk) {
-        if self.request.chunked || chunk.rows() <= SLICE_ROWS {
-            self.encoder.chunk(chunk, &mut self.out.buffer);
-            let limit = if self.request.chunked { 0 } else { PIECE_BYTES };
-            return self.out.send_if(self.out.buffer.len() > limit);
+        let (rows_max, bytes_min) = match self.request.chunked {
+            true => (usize::MAX, 0),
+            false => (SLICE_ROWS, PIECE_BYTES),
+        };
+        let mut hand_on = |slice: &SeriesChunk| {
+            self.encoder.chunk(slice, &mut self.out.buffer);
+            self.out.send_if(self.out.buffer.len() > bytes_min);
+        };
+        if chunk.rows() <= rows_max {
+            return hand_on(chunk);
         }
-        for from in (0..chunk.rows()).step_by(SLICE_ROWS) {
-            let rows = SLICE_ROWS.min(chunk.rows() - from);
-            self.encoder
-                .chunk(&chunk.slice(from, rows), &mut self.out.buffer);
-            self.out.send_if(self.out.buffer.len() > PIECE_BYTES);
+        for from in (0..chunk.rows()).step_by(rows_max) {
+            hand_on(&chunk.slice(from, rows_max.min(chunk.rows() - from)));
         }
     }
 

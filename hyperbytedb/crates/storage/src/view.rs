@@ -348,10 +348,8 @@ impl ReadView {
     pub fn outside_windows(&self, rows: &Rows, range: Range<usize>) -> Vec<Range<usize>> {
         let mut outside = Vec::with_capacity(1);
         let mut start = range.start;
-        let Some((first, last)) = rows.times[range.clone()]
-            .first()
-            .zip(rows.times[range.clone()].last())
-        else {
+        let times = &rows.times[range.clone()];
+        let (Some(first), Some(last)) = (times.first(), times.last()) else {
             return outside;
         };
         let before = self.windows.partition_point(|(_, to)| to < first);

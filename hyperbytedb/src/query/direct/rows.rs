@@ -37,6 +37,8 @@ struct Ranks {
     of: HashMap<SeriesId, u32>,
     /// For each tag that is wanted its values by rank; '' where a series lacks it.
     tags: Vec<ArrayRef>,
+    /// Columns of text that order rows of one time before their ranks do.
+    texts: Vec<usize>,
 }
 
 /// A row and what orders it.
@@ -150,7 +152,10 @@ fn check_memory(bytes: usize, context: &QueryContext) -> Result<(), QueryError> 
 impl Ranks {
     fn of(portions: &[Portion], view: &ReadView, scan: &Scan, tags: &[String]) -> Self {
         let texts = scan.output.texts_in_front();
-        let first = tags_in_front(&scan.output, &texts).unwrap_or_default();
+        let (first, texts) = match tags_in_front(&scan.output, &texts) {
+            Some(tags) => (tags, Vec::new()),
+            None => (Vec::new(), texts),
+        };
         let stretches = portions
             .iter()
             .flat_map(|portion| portion.series.chunk_by(|a, b| a == b));
@@ -172,6 +177,7 @@ impl Ranks {
         Self {
             tags: tags.iter().map(values_of).collect(),
             of: order.iter().map(|(_, id)| *id).zip(0..).collect(),
+            texts,
         }
     }
 }
@@ -187,13 +193,7 @@ fn tags_in_front<'a>(output: &'a Output, texts: &[usize]) -> Option<Vec<&'a Stri
 }
 
 /// Compares rows of one time by columns of text; no text is the smallest.
-fn compare_texts(
-    a: &Place,
-    b: &Place,
-    portions: &[Portion],
-    ranks: &Ranks,
-    texts: &[usize],
-) -> Ordering {
+fn compare_texts(a: &Place, b: &Place, portions: &[Portion], ranks: &Ranks) -> Ordering {
     let text = |place: &Place, at: usize| {
         let fields = &portions[place.portion as usize].fields;
         let (column, row) = match at.checked_sub(fields.len()) {
@@ -202,7 +202,8 @@ fn compare_texts(
         };
         column.is_valid(row).then(|| column.value(row))
     };
-    texts
+    ranks
+        .texts
         .iter()
         .map(|at| text(a, *at).cmp(&text(b, *at)))
         .find(|ordering| ordering.is_ne())
@@ -238,11 +239,10 @@ fn order_of(
     }
     // A stable sort makes use of the order that the rows of each series have.
     places.sort_by_key(|place| (place.group, place.time, place.rank));
-    let texts = scan.output.texts_in_front();
-    if tags_in_front(&scan.output, &texts).is_none() {
+    if !ranks.texts.is_empty() {
         let same = |a: &Place, b: &Place| (a.group, a.time) == (b.group, b.time);
         for ties in places.chunk_by_mut(same).filter(|ties| ties.len() > 1) {
-            ties.sort_by(|a, b| compare_texts(a, b, portions, ranks, &texts));
+            ties.sort_by(|a, b| compare_texts(a, b, portions, ranks));
         }
     }
     if scan.descending {

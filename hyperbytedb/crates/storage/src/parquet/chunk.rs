@@ -57,13 +57,7 @@ struct Base(u32);
 impl Base {
     /// The least in which so many numbers have two digits.
     fn of(numbers: usize) -> Self {
-        let root = numbers.isqrt();
-        let base = if root * root < numbers {
-            root + 1
-        } else {
-            root
-        };
-        Self(base.max(1) as u32)
+        Self(numbers.saturating_sub(1).isqrt() as u32 + 1)
     }
 
     fn code(self, number: u32) -> u32 {
