@@ -75,6 +75,8 @@ pub trait Catalog: Send + Sync {
         limit: usize,
         visit: &mut dyn FnMut(&Tags) -> bool,
     ) -> Result<(), QueryError>;
+    /// How many series all measurements of all databases have.
+    fn series_in_all(&self) -> u64;
     /// How many of the series there are; one that several policies have counts once.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use bytes::Bytes;
-use influxql::ast::{Query, Statement};
+use influxql::ast::{MeasurementName, Query, Source, Statement};
 
 use super::service::{QueryRequest, QueryService};
 use crate::query::context::QueryContext;
@@ -21,10 +21,27 @@ use crate::query::running::Registered;
 use crate::query::work::Work;
 use crate::schema::{self, Applied, complete_names};
 
-/// Rows that a short request may read and answer; of those that it aggregates, more.
-const SHORT_ROWS: u64 = 50_000;
-/// Bytes that its answer may have.
-const SHORT_BYTES: usize = 1 << 20;
+/// What a request may read and answer that is executed where it came in.
+pub struct Short {
+    /// Rows; of values that it aggregates, more.
+    rows_max: u64,
+    /// Bytes of its answer.
+    bytes_max: usize,
+}
+
+impl Short {
+    /// About a millisecond or two: other tasks of the thread may wait for it.
+    pub const BRIEF: Short = Short {
+        rows_max: 6_000,
+        bytes_max: 256 << 10,
+    };
+    /// About twenty milliseconds.
+    pub const LONGEST: Short = Short {
+        rows_max: 50_000,
+        bytes_max: 1 << 20,
+    };
+}
+
 /// Rows that are encoded before it is looked whether they make a piece, so that pieces are
 /// of about one size and none is copied while it grows.
 const SLICE_ROWS: usize = 256;
@@ -89,13 +106,28 @@ pub fn may_be_short(query: &Query) -> bool {
     })
 }
 
+/// Whether a request that may be short may be [`Short::BRIEF`]: there is one statement,
+/// about one measurement, so that its scans are few.
+pub fn may_be_brief(query: &Query) -> bool {
+    match query.statements.as_slice() {
+        [Statement::Select(select)] => match select.sources.as_slice() {
+            [Source::Measurement(measurement)] => {
+                matches!(measurement.name, MeasurementName::Name(_))
+            }
+            _ => false,
+        },
+        [_show] => true,
+        _ => false,
+    }
+}
+
 /// Executes a request as long as it turns out to be short; the whole answer, or `None`
 /// when it is not. A request that panics has an empty answer, which is none at all.
-pub fn run_short(service: &QueryService, listed: &Listed) -> Option<Option<Bytes>> {
+pub fn run_short(service: &QueryService, listed: &Listed, short: Short) -> Option<Option<Bytes>> {
     // Statements that are given up have a place of their own in a trace.
     let _short = tracing::debug_span!("short").entered();
-    let out = Out::collecting(SHORT_BYTES, listed.cancelled.clone());
-    let mut run = Run::new(service, &listed.request, out, Some(SHORT_ROWS));
+    let out = Out::collecting(short.bytes_max, listed.cancelled.clone());
+    let mut run = Run::new(service, &listed.request, out, Some(short.rows_max));
     let done = catch_unwind(AssertUnwindSafe(|| run.statements().is_ok()));
     match done {
         Ok(true) => Some(Some(Bytes::from(std::mem::take(&mut run.out.buffer)))),

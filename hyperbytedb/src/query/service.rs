@@ -25,7 +25,7 @@ use crate::query::execute::execute_select;
 use crate::query::into;
 use crate::query::out::{Out, PIECES_AHEAD, Piece};
 use crate::query::output::{SelectOutput, SeriesChunk};
-use crate::query::run::{Listed, may_be_short, run, run_short};
+use crate::query::run::{Listed, Short, may_be_brief, may_be_short, run, run_short};
 use crate::query::running::RunningQueries;
 use crate::query::scan::Reader;
 use crate::query::turns::{QueryLoad, Turns};
@@ -290,8 +290,16 @@ impl Service<QueryRequest> for QueryService {
             service.statistics.queries_executed.add(1);
             let (pieces, answer) = mpsc::channel(PIECES_AHEAD);
             if may_be_short(&listed.request.query) && threads_may_block() {
-                // Handing it to another thread and back would take as long as the answer.
-                let whole = tokio::task::block_in_place(|| run_short(&service, &listed));
+                // To wake another thread, for the query or for what else this one has to
+                // do, may take as long as the answer.
+                let mut whole = None;
+                if may_be_brief(&listed.request.query) {
+                    whole = run_short(&service, &listed, Short::BRIEF);
+                }
+                if whole.is_none() {
+                    let run = || run_short(&service, &listed, Short::LONGEST);
+                    whole = tokio::task::block_in_place(run);
+                }
                 if let Some(whole) = whole {
                     // A new channel has room; without a piece the answer is that it failed.
                     let _sent = whole.map(|whole| pieces.try_send(Piece::Last(whole)));

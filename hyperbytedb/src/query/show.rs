@@ -11,6 +11,7 @@ use influxql::ast::{Expr, Measurement, MeasurementName, Source, Statement};
 use influxql::{TimeRange, split_condition};
 
 use super::catalog::Catalog;
+use super::clickhouse::series::SERIES_FOUND;
 use super::column::{Column, ColumnBuilder};
 use super::context::QueryContext;
 use super::error::QueryError;
@@ -37,6 +38,8 @@ pub fn execute(
     context: &QueryContext,
 ) -> Result<Option<Vec<SeriesChunk>>, QueryError> {
     let show = Show { catalog, context };
+    let series = catalog.series_in_all();
+    context.work.check(series / SERIES_FOUND)?;
     Ok(Some(match statement {
         Statement::ShowDatabases => show.databases(),
         Statement::ShowRetentionPolicies { database } => show.policies(database.as_deref())?,

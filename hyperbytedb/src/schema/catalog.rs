@@ -100,6 +100,12 @@ impl Catalog for EngineCatalog {
             .with_schema(|schema| schema.databases.keys().cloned().collect())
     }
 
+    fn series_in_all(&self) -> u64 {
+        let tables = self.engine.with_schema(|schema| schema.tables(None));
+        let series = tables.iter().map(|table| table.read().series.len() as u64);
+        series.sum()
+    }
+
     fn policies(&self, database: &str) -> Option<Vec<PolicyInfo>> {
         self.engine.with_schema(|schema| {
             let database = schema.databases.get(database)?;

@@ -8,7 +8,8 @@ use crate::files::FileEntry;
 use crate::merge::{MergeOptions, merge};
 use crate::object::{LocalStore, encode_name};
 use crate::parquet::write::{FileContents, write_file};
-use crate::rows::{Rows, Run};
+use crate::rows::Rows;
+use crate::run::Run;
 use crate::table::{Table, TableName};
 use crate::tag_index::SeriesSet;
 

@@ -11,7 +11,7 @@ use crate::files::FileEntry;
 use crate::flush;
 use crate::memtable::merge_runs;
 use crate::meta::{Changes, TableRecord};
-use crate::rows::Run;
+use crate::run::Run;
 use crate::series::SeriesId;
 use crate::shared::Shared;
 use crate::table::Table;

@@ -8,7 +8,8 @@
 use std::sync::Arc;
 
 use crate::merge::{Hide, MergeOptions, merge};
-use crate::rows::{Rows, Run};
+use crate::rows::Rows;
+use crate::run::Run;
 
 /// Runs of one tier before they are merged.
 const FAN_IN: usize = 8;

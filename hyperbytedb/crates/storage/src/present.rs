@@ -9,7 +9,8 @@ use crate::merge::Hide;
 use crate::object::LocalStore;
 use crate::parquet::footer::{Footer, FooterCache};
 use crate::parquet::read::{choose, read_rows};
-use crate::rows::{Rows, Run};
+use crate::rows::Rows;
+use crate::run::Run;
 use crate::series::SeriesId;
 use crate::table::Table;
 use crate::tag_index::SeriesSet;
@@ -37,7 +38,7 @@ impl Sources<'_> {
         let mut found = SeriesSet::new();
         for run in self.runs {
             if self.meets(run.min_time, run.max_time) {
-                self.add_rows(&run.rows, series, &mut found);
+                self.add_run(run, series, &mut found);
             }
         }
         for file in self.files {
@@ -56,25 +57,13 @@ impl Sources<'_> {
     }
 
     /// Adds those of the wanted series that have a row in the time.
-    fn add_rows(&self, rows: &Rows, wanted: &SeriesSet, found: &mut SeriesSet) {
-        let mut from = 0;
-        let mut add = |id: SeriesId, from: usize, to: usize| {
-            if self.has_visible(rows, id, from, to) {
+    fn add_run(&self, run: &Run, wanted: &SeriesSet, found: &mut SeriesSet) {
+        // Few are looked up, of many the run is gone through.
+        let few = wanted.len() < run.rows.len() as u64 / 32;
+        for stretch in run.stretches(few.then_some(wanted)) {
+            let (id, part) = (stretch.series, stretch.rows());
+            if wanted.contains(id) && self.has_visible(&run.rows, id, part.start, part.end) {
                 found.insert(id);
-            }
-        };
-        if wanted.len() < rows.len() as u64 / 32 {
-            for id in wanted {
-                from += rows.series[from..].partition_point(|other| *other < id);
-                let to = from + rows.series[from..].partition_point(|other| *other <= id);
-                add(id, from, to);
-                from = to;
-            }
-            return;
-        }
-        for (id, part) in rows.stretches() {
-            if wanted.contains(id) {
-                add(id, part.start, part.end);
             }
         }
     }

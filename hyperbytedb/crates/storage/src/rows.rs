@@ -2,7 +2,6 @@
 //! batch to what a merge hands to the file writer.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::take;
@@ -251,38 +250,11 @@ impl Rows {
     }
 }
 
-/// Rows that belong to a memtable, with what a reader needs to leave them alone.
-#[derive(Debug, Clone)]
-pub struct Run {
-    pub rows: Arc<Rows>,
-    pub min_time: i64,
-    pub max_time: i64,
-    /// The lowest version of any value.
-    pub min_version: Version,
-    pub bytes: usize,
-}
-
-impl Run {
-    /// `None` when there are no rows.
-    #[must_use]
-    pub fn new(rows: Rows) -> Option<Self> {
-        let (min_time, max_time) = rows.time_bounds()?;
-        let bytes = rows.bytes();
-        let min_version = rows.version_bounds().0;
-        Some(Self {
-            rows: Arc::new(rows),
-            min_time,
-            max_time,
-            min_version,
-            bytes,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use arrow::array::Int64Array;
+    use std::sync::Arc;
 
     fn rows() -> Rows {
         let values = Int64Array::from(vec![None, None, Some(3), Some(4), None]);

@@ -1,17 +1,17 @@
 //! Rows of a run in memory that are looked at in one go.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use crate::rows::{ColumnId, Rows, Run, push_range};
+use crate::rows::{ColumnId, Rows, push_range};
+use crate::run::Run;
 use crate::series::SeriesId;
 
 /// Some rows of some series of a run.
 #[derive(Debug, Clone)]
 pub struct RunPart {
-    /// All rows of the run.
-    pub all: Arc<Rows>,
-    /// Those of them that are meant; they rise.
+    /// All rows are in it.
+    pub run: Run,
+    /// Those that are meant; they rise.
     pub ranges: Vec<Range<usize>>,
     pub rows: u64,
 }
@@ -19,7 +19,7 @@ pub struct RunPart {
 impl RunPart {
     fn new(run: &Run) -> Self {
         Self {
-            all: run.rows.clone(),
+            run: run.clone(),
             ranges: Vec::new(),
             rows: 0,
         }
@@ -33,13 +33,13 @@ impl RunPart {
     /// The series in the order of the rows, with the rows that each has.
     pub fn stretches(&self) -> impl Iterator<Item = (SeriesId, Range<usize>)> + '_ {
         let ranges = self.ranges.iter();
-        ranges.flat_map(|range| self.all.stretches_in(range.clone()))
+        ranges.flat_map(|range| self.run.stretches_in(range.clone()))
     }
 
     /// The rows by themselves, with the given columns.
     #[must_use]
     pub fn read(&self, columns: &[ColumnId]) -> Rows {
-        self.all.ranges(&self.ranges, Some(columns))
+        self.run.rows.ranges(&self.ranges, Some(columns))
     }
 
     /// The first row of each series, or the last.
@@ -59,28 +59,21 @@ impl RunPart {
             }
         }
         let places: Vec<u32> = places.into_iter().map(|(_, place)| place).collect();
-        self.all.take(&places, Some(columns))
+        self.run.rows.take(&places, Some(columns))
     }
 }
 
-/// Cuts ranges of a run, each of one series, into parts of about `rows_max` rows.
-pub(crate) fn cut(
-    run: &Run,
-    ranges: impl Iterator<Item = Range<usize>>,
-    rows_max: u64,
-) -> Vec<RunPart> {
-    let mut parts: Vec<RunPart> = Vec::new();
-    for range in ranges.filter(|range| !range.is_empty()) {
-        match parts.last_mut() {
-            Some(part) if part.rows + range.len() as u64 <= rows_max => part.push(range),
-            _ => {
-                let mut part = RunPart::new(run);
-                part.push(range);
-                parts.push(part);
-            }
+/// Adds a range of one series of a run to the last of its parts, or as a new one when that
+/// has `rows_max` rows.
+pub(crate) fn push(parts: &mut Vec<RunPart>, run: &Run, range: Range<usize>, rows_max: u64) {
+    match parts.last_mut() {
+        Some(part) if part.rows + range.len() as u64 <= rows_max => part.push(range),
+        _ => {
+            let mut part = RunPart::new(run);
+            part.push(range);
+            parts.push(part);
         }
     }
-    parts
 }
 
 #[cfg(test)]
@@ -88,6 +81,7 @@ mod tests {
     use super::*;
     use crate::rows::{Column, Versions};
     use arrow::array::Int64Array;
+    use std::sync::Arc;
 
     #[test]
     fn parts_hold_whole_ranges_and_know_the_ends() {
@@ -102,7 +96,10 @@ mod tests {
             }],
         };
         let run = Run::new(rows).expect("rows");
-        let parts = cut(&run, [0..1, 2..3, 3..5, 5..6].into_iter(), 3);
+        let mut parts = Vec::new();
+        for range in [0..1, 2..3, 3..5, 5..6] {
+            push(&mut parts, &run, range, 3);
+        }
         assert_eq!(parts.len(), 2);
         assert_eq!(parts[0].ranges, [0..1, 2..3]);
         assert_eq!(parts[1].ranges.first(), Some(&(3..6)));

@@ -14,7 +14,7 @@ use crate::disk::Disks;
 use crate::meta::{Meta, Position};
 use crate::object::LocalStore;
 use crate::parquet::footer::FooterCache;
-use crate::rows::Run;
+use crate::run::Run;
 use crate::schema::Schema;
 use crate::table::Table;
 use crate::wal::Wal;

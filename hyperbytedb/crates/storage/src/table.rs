@@ -14,7 +14,8 @@ use crate::delete::{ResolvedTombstone, Tombstones};
 use crate::error::Result;
 use crate::files::{FileEntry, VERSION_COLUMN};
 use crate::memtable::Memtable;
-use crate::rows::{ColumnId, Run};
+use crate::rows::ColumnId;
+use crate::run::Run;
 use crate::series::SeriesIndex;
 
 /// Names a measurement in a retention policy of a database.

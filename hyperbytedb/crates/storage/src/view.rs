@@ -13,7 +13,8 @@ use crate::object::LocalStore;
 use crate::parquet::footer::FooterCache;
 use crate::parquet::read::{choose, read_rows};
 use crate::present::Sources;
-use crate::rows::{ColumnId, Rows, Run, push_range};
+use crate::rows::{ColumnId, Rows, push_range};
+use crate::run::Run;
 use crate::run_part::{self, RunPart};
 use crate::table::{ColumnDef, Table};
 use crate::tag_index::SeriesSet;
@@ -23,6 +24,7 @@ use crate::windows::{even_slices, windows_of};
 const MERGE_ROWS: u64 = 500_000;
 
 /// A consistent look at one measurement, good for as long as it is held.
+#[derive(Clone)]
 pub struct ReadView {
     pub table: Arc<Table>,
     /// All columns of the measurement, by number.
@@ -310,6 +312,24 @@ impl ReadView {
         sources.present(series)
     }
 
+    /// The same look, at some series.
+    #[must_use]
+    pub fn of(&self, series: SeriesSet) -> ReadView {
+        ReadView {
+            selection: Some(series),
+            ..self.clone()
+        }
+    }
+
+    /// All series that the view may have rows of.
+    #[must_use]
+    pub fn series(&self) -> SeriesSet {
+        match &self.selection {
+            Some(selection) => selection.clone(),
+            None => self.table.read().series.live().clone(),
+        }
+    }
+
     /// Narrows the view to some series.
     pub fn select(&mut self, series: SeriesSet) {
         self.selection = Some(series);
@@ -333,14 +353,35 @@ impl ReadView {
     /// parts of about `rows_max` rows.
     #[must_use]
     pub fn run_parts(&self, run: &Run, rows_max: u64) -> Vec<RunPart> {
-        let chosen = self.ranges_of_run(run, self.time);
-        let chosen = chosen.unwrap_or_else(|| std::iter::once(0..run.rows.len()).collect());
-        let rows = &run.rows;
-        let stretches = chosen
-            .into_iter()
-            .flat_map(|range| rows.stretches_in(range));
-        let outside = stretches.flat_map(|(_, range)| self.outside_windows(rows, range));
-        run_part::cut(run, outside, rows_max)
+        let outside = self.outside();
+        let mut parts = Vec::new();
+        for stretch in run.stretches(self.selection()) {
+            stretch.within(&run.rows, &outside, &mut |range| {
+                run_part::push(&mut parts, run, range, rows_max);
+            });
+        }
+        parts
+    }
+
+    /// The times of the view that are in none of its windows.
+    #[must_use]
+    pub fn outside(&self) -> Vec<(i64, i64)> {
+        let mut outside = Vec::with_capacity(self.windows.len() + 1);
+        let mut from = Some(self.time.0);
+        for (first, last) in &self.windows {
+            if let Some(from) = from
+                && from < *first
+            {
+                outside.push((from, first - 1));
+            }
+            from = last.checked_add(1);
+        }
+        if let Some(from) = from
+            && from <= self.time.1
+        {
+            outside.push((from, self.time.1));
+        }
+        outside
     }
 
     /// Those rows of a series whose times are in none of the windows.
@@ -398,29 +439,11 @@ impl ReadView {
         if inside && self.selection.is_none() {
             return None;
         }
-        let rows = &run.rows;
         let mut ranges: Vec<Range<usize>> = Vec::new();
-        let mut add = |from: usize, to: usize| {
-            let times = &rows.times[from..to];
-            let first = from + times.partition_point(|at| *at < time.0);
-            let last = from + times.partition_point(|at| *at <= time.1);
-            push_range(&mut ranges, first..last);
-        };
-        match &self.selection {
-            Some(selection) => {
-                let mut from = 0;
-                for series in selection {
-                    from += rows.series[from..].partition_point(|other| *other < series);
-                    let to = from + rows.series[from..].partition_point(|other| *other <= series);
-                    add(from, to);
-                    from = to;
-                }
-            }
-            None => {
-                for (_, part) in rows.stretches() {
-                    add(part.start, part.end);
-                }
-            }
+        for stretch in run.stretches(self.selection()) {
+            stretch.within(&run.rows, &[time], &mut |range| {
+                push_range(&mut ranges, range);
+            });
         }
         Some(ranges)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Version;
 use crate::files::FileEntry;
-use crate::rows::Run;
+use crate::run::Run;
 use crate::table::TableInner;
 
 /// Windows of time that are kept apart at most; more are joined.

@@ -137,7 +137,7 @@ pub fn plan_of(view: &ReadView) -> ScanPlan {
 impl ClickHouseReader {
     /// The SQL of a scan, empty when there is nothing to read.
     fn prepare(&self, scan: &Scan, context: &QueryContext) -> Result<Option<Prepared>, QueryError> {
-        let Some((view, _settled)) = open(&self.engine, scan)? else {
+        let Some((view, _settled)) = open(&self.engine, scan, &context.work)? else {
             return Ok(None);
         };
         let view = Arc::new(view);

@@ -6,6 +6,14 @@ use storage::{Engine, ReadView, SeriesFilter, TableName, ValuePattern};
 use crate::query::error::QueryError;
 use crate::query::expression::compile_regex;
 use crate::query::scan::Scan;
+use crate::query::work::Work;
+
+/// Series that may be looked at, to find those that are meant, in the time in which a row
+/// is put into an answer.
+pub const SERIES_FOUND: u64 = 16;
+/// Rows that are put into an answer in the time in which a file is opened that nobody has
+/// opened lately.
+const ROWS_OF_FILE: u64 = 100;
 
 /// What of the filter every series must fulfil; `None` when it says nothing of tags
 /// alone. It may say less than the filter, never more.
@@ -60,14 +68,23 @@ fn comparison(op: BinaryOp, lhs: &Expr, rhs: &Expr) -> Option<SeriesFilter> {
 /// leaves, and whether that settles the filter. `None` when there is no such measurement.
 ///
 /// # Errors
-/// When the database or the policy does not exist.
-pub fn open(engine: &Engine, scan: &Scan) -> Result<Option<(ReadView, bool)>, QueryError> {
+/// When the database or the policy does not exist, or there are too many series and files
+/// for a short request.
+pub fn open(
+    engine: &Engine,
+    scan: &Scan,
+    work: &Work,
+) -> Result<Option<(ReadView, bool)>, QueryError> {
     let name = TableName {
         database: scan.table.database.clone(),
         policy: scan.table.policy.clone(),
         measurement: scan.table.measurement.clone(),
     };
     let view = engine.read_view(&name, (scan.time.min, scan.time.max))?;
+    if let Some(view) = &view {
+        let series = view.table.read().series.len() as u64;
+        work.check(series / SERIES_FOUND + view.files.len() as u64 * ROWS_OF_FILE)?;
+    }
     Ok(view.map(|mut view| {
         let settled = select(&mut view, scan.filter.as_ref());
         (view, settled)

@@ -8,8 +8,9 @@ use arrow::datatypes::{Field, Schema};
 use storage::{Rows, SeriesId};
 
 use super::accumulate::{Accumulate, accumulator};
+use super::ends;
 use super::groups::{Groups, NO_GROUP};
-use super::parts::{Parts, for_each};
+use super::parts::{Part, Parts, for_each};
 use super::slots::Slots;
 use crate::query::clickhouse::sources::field_array;
 use crate::query::context::QueryContext;
@@ -61,17 +62,16 @@ pub fn aggregate(
         groups: Groups::new(&parts.view, &scan.dimensions),
         bounds: bounds_of(parts),
     };
-    let partials = for_each(parts, threads, context, |part| match parts.in_place(part) {
-        Some(part) => {
-            let bytes = ROW_BYTES + VALUE_BYTES * parts.layout.column_ids().len() as u64;
-            context.work.add(part.rows, part.rows * bytes);
-            plan.collect(&part.all, part.stretches(), parts, context)
+    let partials = match parts.end() {
+        Some(end) => {
+            let found = ends::read(parts, end, threads, context)?;
+            let collect = |rows: &Arc<Rows>| plan.collect(rows, rows.stretches(), parts, context);
+            found.iter().map(collect).collect::<Result<_, _>>()?
         }
-        None => {
-            let rows = parts.read(part, &context.work)?;
-            plan.collect(&rows, rows.stretches(), parts, context)
-        }
-    })?;
+        None => for_each(&parts.list, threads, context, |part| {
+            plan.portion(part, parts, context)
+        })?,
+    };
     let mut total = plan.empty();
     for partial in partials {
         context.check()?;
@@ -108,6 +108,22 @@ impl Plan<'_> {
             ),
             calls: self.calls.iter().map(accumulator).collect(),
         }
+    }
+
+    /// What is collected of a portion, which is looked at where it lies if it can be.
+    fn portion(
+        &self,
+        part: &Part,
+        parts: &Parts,
+        context: &QueryContext,
+    ) -> Result<Partial, QueryError> {
+        if let Some(part) = parts.in_place(part) {
+            let bytes = ROW_BYTES + VALUE_BYTES * parts.layout.column_ids().len() as u64;
+            context.work.add(part.rows, part.rows * bytes);
+            return self.collect(&part.run.rows, part.stretches(), parts, context);
+        }
+        let rows = parts.read(part, &context.work)?;
+        self.collect(&rows, rows.stretches(), parts, context)
     }
 
     fn collect(

@@ -12,7 +12,7 @@ use storage::{
     push_range,
 };
 
-use super::ends::{self, End};
+use super::ends::{self, End, end_of};
 use crate::query::clickhouse::layout::{Layout, field_type};
 use crate::query::clickhouse::series::open;
 use crate::query::clickhouse::sources::field_array;
@@ -25,7 +25,7 @@ use crate::query::scan::Scan;
 use crate::query::work::Work;
 
 /// Rows of a file that one portion has, about.
-const PART_ROWS: u64 = 65_536;
+pub const PART_ROWS: u64 = 65_536;
 
 /// A portion.
 pub enum Part {
@@ -39,6 +39,8 @@ pub enum Part {
 pub struct Parts {
     pub view: ReadView,
     pub layout: Layout,
+    /// None when only the ends of series are read, whose portions are listed as far as
+    /// they are needed.
     pub list: Vec<Part>,
     /// Rows of all portions, about.
     pub rows: u64,
@@ -59,13 +61,15 @@ impl Parts {
     /// not); `None` when there is no such measurement.
     ///
     /// # Errors
-    /// When the database or the policy does not exist, a file is missing or damaged.
+    /// When the database or the policy does not exist, a file is missing or damaged, or
+    /// finding the portions takes too long for a short request.
     pub fn open(
         engine: &Engine,
         scan: &Scan,
         series: Option<Vec<SeriesId>>,
+        work: &Work,
     ) -> Result<Option<Self>, QueryError> {
-        let Some((mut view, settled)) = open(engine, scan)? else {
+        let Some((mut view, settled)) = open(engine, scan, work)? else {
             return Ok(None);
         };
         if let Some(series) = series {
@@ -76,15 +80,27 @@ impl Parts {
             view.select(series);
         }
         let layout = Layout::new(scan, &view)?;
-        let filter = scan.filter.as_ref().filter(|_| !settled);
-        Self::new(view, layout, filter).map(Some)
+        let filter = match scan.filter.as_ref().filter(|_| !settled) {
+            Some(filter) => Some(prepare(filter, &layout)?),
+            None => None,
+        };
+        let end = end_of(&scan.output).filter(|_| filter.is_none());
+        let (list, rows) = match end {
+            Some(_) => (Vec::new(), ends::cost(view.series().len())),
+            None => Self::list(&view)?,
+        };
+        Ok(Some(Self {
+            view,
+            layout,
+            list,
+            rows,
+            end,
+            filter,
+        }))
     }
 
-    /// Lists the portions of the view.
-    ///
-    /// # Errors
-    /// When a file is missing or damaged.
-    pub fn new(view: ReadView, layout: Layout, filter: Option<&Expr>) -> Result<Self, QueryError> {
+    /// All portions of the view, and their rows, about.
+    fn list(view: &ReadView) -> Result<(Vec<Part>, u64), QueryError> {
         let mut list = Vec::new();
         let mut rows = 0;
         let covered = |min: i64, max: i64| {
@@ -114,31 +130,13 @@ impl Parts {
             rows += view.rows_of_slice(slice);
             list.push(Part::Slice(slice));
         }
-        let filter = match filter {
-            Some(filter) => Some(prepare(filter, &layout)?),
-            None => None,
-        };
-        Ok(Self {
-            view,
-            layout,
-            list,
-            rows,
-            end: None,
-            filter,
-        })
+        Ok((list, rows))
     }
 
-    /// Reads nothing but one end of each series, where that tells all that is asked for.
-    pub fn read_ends(&mut self, end: Option<End>) {
-        self.end = end;
-        if end.is_some() {
-            let cost = |part: &Part| match part {
-                Part::File(part) => ends::cost(part.series()),
-                Part::Run(part) => ends::cost(part.ranges.len()),
-                Part::Slice(slice) => self.view.rows_of_slice(*slice),
-            };
-            self.rows = self.list.iter().map(cost).sum();
-        }
+    /// The end of each series at which everything lies that is asked for.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.end
     }
 
     /// Whether rows are looked at to filter them.
@@ -155,12 +153,27 @@ impl Parts {
     pub fn read(&self, part: &Part, work: &Work) -> Result<Arc<Rows>, QueryError> {
         let columns = self.layout.column_ids();
         let rows = match part {
-            Part::Slice(slice) => Arc::new(self.view.merge_slice(*slice, &columns)?),
+            Part::Slice(slice) => return self.slice(&self.view, *slice, work),
             Part::File(part) => self.file_part(part, &columns)?,
             Part::Run(part) => Arc::new(self.run_part(part, &columns)),
         };
         work.add(rows.len() as u64, rows.data_bytes() as u64);
         Ok(self.filtered(rows)?)
+    }
+
+    /// As [`Parts::read`], of a slice of the view, or of some of its series.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged.
+    pub fn slice(
+        &self,
+        view: &ReadView,
+        slice: (i64, i64),
+        work: &Work,
+    ) -> Result<Arc<Rows>, QueryError> {
+        let rows = view.merge_slice(slice, &self.layout.column_ids())?;
+        work.add(rows.len() as u64, rows.data_bytes() as u64);
+        Ok(self.filtered(Arc::new(rows))?)
     }
 
     fn file_part(&self, part: &FilePart, columns: &[ColumnId]) -> Result<Arc<Rows>, QueryError> {
@@ -264,7 +277,7 @@ fn prepare(filter: &Expr, layout: &Layout) -> Result<(Expression, Vec<Reference>
 /// # Errors
 /// The first error of any portion, or that of a stopped query.
 pub fn for_each<T: Send>(
-    parts: &Parts,
+    list: &[Part],
     threads: usize,
     context: &QueryContext,
     work: impl Fn(&Part) -> Result<T, QueryError> + Sync,
@@ -273,9 +286,9 @@ pub fn for_each<T: Send>(
         context.check()?;
         work(part)
     };
-    let threads = threads.min(parts.list.len());
+    let threads = threads.min(list.len());
     if threads <= 1 {
-        return parts.list.iter().map(one).collect();
+        return list.iter().map(one).collect();
     }
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Result<T, QueryError>)>> = Mutex::new(Vec::new());
@@ -284,14 +297,14 @@ pub fn for_each<T: Send>(
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(part) = parts.list.get(at) else {
+                    let Some(part) = list.get(at) else {
                         return;
                     };
                     let result = one(part);
                     let failed = result.is_err();
                     done.lock().push((at, result));
                     if failed {
-                        next.store(parts.list.len(), Ordering::Relaxed);
+                        next.store(list.len(), Ordering::Relaxed);
                     }
                 }
             });

@@ -133,7 +133,7 @@ impl Pieces {
             true => None,
             false => Some(self.members[piece.groups.clone()].concat()),
         };
-        let Some(parts) = Parts::open(&self.engine, &scan, members)? else {
+        let Some(parts) = Parts::open(&self.engine, &scan, members, &self.context.work)? else {
             return Ok(());
         };
         // Pages of a file are chosen as wholes, so a slice of time may have far fewer rows

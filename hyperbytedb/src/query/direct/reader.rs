@@ -5,7 +5,6 @@ use std::sync::Arc;
 use storage::Engine;
 
 use super::aggregates::aggregate;
-use super::ends::end_of;
 use super::parts::Parts;
 use super::pieces::{PIECE_ROWS, pieces};
 use super::rows::rows;
@@ -28,11 +27,11 @@ pub enum Executor {
 /// Rows from which ClickHouse filters points by their fields: it skips pages by their
 /// bounds, and sorts only what is left. Of 4,300,000 it took 1.8 times as long.
 const FILTERED_ROWS: u64 = 64_000_000;
-/// Rows for which a second thread is worth its start.
-const ROWS_FOR_THREADS: u64 = 100_000;
+/// Values for which a second thread is worth its start.
+const VALUES_FOR_THREADS: u64 = 150_000;
 
-/// Rows that are aggregated in the time in which one is put into an answer.
-const AGGREGATED_ROWS: u64 = 16;
+/// Values that are aggregated in the time in which a row is put into an answer.
+pub const AGGREGATED_VALUES: u64 = 32;
 
 /// A [`Reader`] that reads files and memory itself, and leaves to ClickHouse what it
 /// would have to hold as a whole.
@@ -77,19 +76,17 @@ impl Reader for DirectReader {
             context.work.check(u64::MAX)?;
             return self.wide.scan(scan, context);
         }
-        let Some(mut parts) = Parts::open(&self.engine, scan, None)? else {
+        let Some(parts) = Parts::open(&self.engine, scan, None, &context.work)? else {
             return Ok(Box::new(std::iter::empty()));
         };
-        if let Output::Aggregates { window, calls } = &scan.output {
-            parts.read_ends(end_of(*window, calls, &parts));
-        }
+        let values = parts.rows * parts.layout.fields.len().max(1) as u64;
         context.work.check(match scan.output {
-            Output::Aggregates { .. } => parts.rows / AGGREGATED_ROWS,
+            Output::Aggregates { .. } => values / AGGREGATED_VALUES,
             Output::Rows { .. } => parts.rows,
         })?;
         span.record("rows", parts.rows);
-        let threads = match parts.rows {
-            0..ROWS_FOR_THREADS => 1,
+        let threads = match values {
+            0..VALUES_FOR_THREADS => 1,
             _ => self.threads_max,
         };
         match &scan.output {
@@ -119,7 +116,7 @@ impl Reader for DirectReader {
         if self.executor == Executor::ClickHouse {
             return self.wide.explain(scan, context);
         }
-        let Some(parts) = Parts::open(&self.engine, scan, None)? else {
+        let Some(parts) = Parts::open(&self.engine, scan, None, &context.work)? else {
             return Ok(None);
         };
         let points = matches!(scan.output, Output::Rows { .. });

@@ -67,7 +67,7 @@ pub fn rows(
 ) -> Result<Batches, QueryError> {
     let groups = Groups::new(&parts.view, &scan.dimensions);
     let held = AtomicUsize::new(0);
-    let portions = for_each(parts, threads, context, |part| {
+    let portions = for_each(&parts.list, threads, context, |part| {
         let rows = parts.read(part, &context.work)?;
         let portion = portion_of(&rows, fields, parts)?;
         let bytes = portion.bytes();

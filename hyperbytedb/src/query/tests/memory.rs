@@ -154,6 +154,10 @@ fn shard(time: i64, duration: i64) -> i64 {
 }
 
 impl Catalog for Memory {
+    fn series_in_all(&self) -> u64 {
+        0
+    }
+
     fn databases(&self) -> Vec<String> {
         self.databases.keys().cloned().collect()
     }
