@@ -116,6 +116,9 @@ fn answers(executor: &str) -> Vec<Vec<Vec<Value>>> {
         rows("SELECT i, d FROM k WHERE d > 99.5 AND i > 100 LIMIT 500"),
         rows("SELECT min(d), max(d), max(x) FROM k WHERE host = 'a'"),
         rows("SELECT max(u), min(u) FROM k"),
+        // By their numbers alone, where all points have the field and where some have.
+        rows("SELECT count(d), count(x) FROM k"),
+        rows("SELECT count(u), count(rare) FROM k WHERE host != 'b'"),
         // Of the ends of series alone, where these have a value and where they have none.
         rows("SELECT last(i) FROM k"),
         rows("SELECT last(rare) FROM k"),

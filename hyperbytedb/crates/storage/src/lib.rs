@@ -58,7 +58,7 @@ pub use delete::{SeriesPredicate, Tombstone};
 pub use disk::DiskFull;
 pub use engine::{Doors, Engine, WriteReport, WriteRequest};
 pub use error::{Result, StorageError};
-pub use file_part::FilePart;
+pub use file_part::{FilePart, Presence};
 pub use files::{FileEntry, tag_column};
 pub use flush::FileLayout;
 pub use parquet::write::tag_array;

@@ -263,7 +263,11 @@ impl ReadView {
     }
 
     /// Those of the columns that a file has, with their names in it.
-    fn in_file(&self, file: &FileEntry, columns: &[ColumnId]) -> Vec<(ColumnId, String)> {
+    pub(crate) fn in_file(
+        &self,
+        file: &FileEntry,
+        columns: &[ColumnId],
+    ) -> Vec<(ColumnId, String)> {
         columns
             .iter()
             .filter_map(|id| {

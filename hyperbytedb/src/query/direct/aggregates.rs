@@ -7,7 +7,8 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema};
 use storage::{Rows, SeriesId};
 
-use super::accumulate::{Accumulate, accumulator};
+use super::accumulate::{Accumulate, accumulator, counts_of};
+use super::counts::{self, Counted};
 use super::ends;
 use super::groups::{Groups, NO_GROUP};
 use super::parts::{Part, Parts, for_each};
@@ -39,6 +40,8 @@ struct Plan<'a> {
     fields: Vec<Option<usize>>,
     groups: Groups,
     bounds: (i64, i64),
+    /// Rows need not be read where it is known how many there are.
+    only_counts: bool,
 }
 
 /// Computes the aggregates; `None` when there is nothing.
@@ -61,6 +64,7 @@ pub fn aggregate(
         fields: calls.iter().map(place).collect(),
         groups: Groups::new(&parts.view, &scan.dimensions),
         bounds: bounds_of(parts),
+        only_counts: counts::are_all(window, calls) && !parts.has_filter(),
     };
     let partials = match parts.end() {
         Some(end) => {
@@ -122,8 +126,48 @@ impl Plan<'_> {
             context.work.add(part.rows, part.rows * bytes);
             return self.collect(&part.run.rows, part.stretches(), parts, context);
         }
+        if self.only_counts
+            && let Part::File(file) = part
+            && let Some(counted) = counts::of_file(parts, file, &self.fields)?
+        {
+            let mut partial = self.counted(&counted);
+            if let Some(rest) = counted.rest {
+                let rest = self.read(&Part::File(rest), parts, context)?;
+                self.merge(&mut partial, &rest);
+            }
+            return Ok(partial);
+        }
+        self.read(part, parts, context)
+    }
+
+    fn read(
+        &self,
+        part: &Part,
+        parts: &Parts,
+        context: &QueryContext,
+    ) -> Result<Partial, QueryError> {
         let rows = parts.read(part, &context.work)?;
         self.collect(&rows, rows.stretches(), parts, context)
+    }
+
+    /// What is collected of rows that are known by their number alone.
+    fn counted(&self, counted: &Counted) -> Partial {
+        let mut partial = self.empty();
+        let start = self.scan.time.min;
+        let (mut slots, mut rows) = (Vec::new(), Vec::new());
+        for (series, count) in &counted.series {
+            let group = self.groups.of(*series);
+            if group != NO_GROUP {
+                slots.push(partial.slots.slot(group, start));
+                rows.push(*count as i64);
+            }
+        }
+        for (call, holds) in partial.calls.iter_mut().zip(&counted.holds) {
+            if *holds {
+                call.merge(counts_of(rows.clone()).as_ref(), &slots);
+            }
+        }
+        partial
     }
 
     fn collect(

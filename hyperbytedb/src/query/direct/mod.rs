@@ -7,6 +7,7 @@
 
 mod accumulate;
 mod aggregates;
+mod counts;
 mod ends;
 mod groups;
 mod parts;

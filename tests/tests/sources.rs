@@ -1,4 +1,5 @@
-//! `first` and `last` of series whose points lie in several sources that overlap.
+//! What is answered without reading all points, of series whose points lie in several
+//! sources that overlap.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,8 +11,11 @@ const START_S: u64 = 1_704_067_200;
 const HOSTS: usize = 8;
 const LOADS: usize = 5;
 
-/// The values of the two fields of each point, by host and second.
-type Points = BTreeMap<(usize, u64), [Option<u64>; 2]>;
+/// The second one is rare, the third one everywhere.
+const FIELDS: [&str; 3] = ["v", "w", "n"];
+
+/// The values of each point, by host and second.
+type Points = BTreeMap<(usize, u64), [Option<u64>; 3]>;
 
 /// Some points of some hosts, each load later than the one before, mostly.
 fn load(random: &mut Random, number: usize, points: &mut Points) -> String {
@@ -26,10 +30,10 @@ fn load(random: &mut Random, number: usize, points: &mut Points) -> String {
             let w = (v.is_none() || random.below(3) == 0).then(|| random.between(0, 999));
             let own = points.entry((host, at)).or_default();
             let mut fields = Vec::new();
-            for (place, (name, value)) in [("v", v), ("w", w)].into_iter().enumerate() {
+            for (place, value) in [v, w, Some(at)].into_iter().enumerate() {
                 if let Some(value) = value {
                     own[place] = Some(value);
-                    fields.push(format!("{name}={value}i"));
+                    fields.push(format!("{}={value}i", FIELDS[place]));
                 }
             }
             let fields = fields.join(",");
@@ -39,15 +43,25 @@ fn load(random: &mut Random, number: usize, points: &mut Points) -> String {
     lines
 }
 
-/// Time and value at the end of a host's points, of which only some times count.
-fn end(points: &Points, host: usize, field: usize, last: bool, until: u64) -> Option<(u64, u64)> {
+/// Time and value of what a function finds among a host's points, of which only some times
+/// count.
+fn expected(
+    points: &Points,
+    function: &str,
+    host: usize,
+    field: usize,
+    until: u64,
+) -> Option<(u64, u64)> {
     let mut values = points
         .range((host, 0)..(host, until))
         .filter_map(|((_, at), values)| Some((START_S + at, values[field]?)));
-    if last {
-        values.next_back()
-    } else {
-        values.next()
+    match function {
+        "first" => values.next(),
+        "last" => values.next_back(),
+        _ => {
+            let count = values.count() as u64;
+            (count > 0).then_some((0, count))
+        }
     }
 }
 
@@ -65,8 +79,8 @@ fn answer(client: &Client, statement: &str) -> Vec<(usize, u64, u64)> {
 }
 
 #[test]
-fn the_ends_of_series_are_found_in_whichever_sources_have_them() {
-    let mut random = Random::new(seed("ENDS_SEED"));
+fn ends_and_numbers_of_points_are_right_wherever_the_points_are() {
+    let mut random = Random::new(seed("SOURCES_SEED"));
     let sandbox = Sandbox::new().with("flush", "interval_secs", "1");
     let node = sandbox.start();
     let client = node.client();
@@ -84,17 +98,17 @@ fn the_ends_of_series_are_found_in_whichever_sources_have_them() {
             });
         }
     }
-    for _ in 0..120 {
-        let (place, last) = (random.below(2), random.below(2) == 0);
+    for _ in 0..200 {
+        let place = random.below(FIELDS.len());
         let until = random.between(1, 260);
-        let function = if last { "last" } else { "first" };
+        let function = ["first", "last", "count"][random.below(3)];
         let statement = format!(
             "SELECT {function}({}) FROM m WHERE time < {}s GROUP BY host",
-            ["v", "w"][place],
+            FIELDS[place],
             START_S + until,
         );
         let expected = (0..HOSTS).filter_map(|host| {
-            let (time, value) = end(&points, host, place, last, until)?;
+            let (time, value) = expected(&points, function, host, place, until)?;
             Some((host, time, value))
         });
         let expected: Vec<_> = expected.collect();
