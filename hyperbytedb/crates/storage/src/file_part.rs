@@ -84,11 +84,11 @@ impl FilePart {
     pub fn counted(&self, windows: &[(i64, i64)]) -> (Vec<(SeriesId, u64)>, Option<FilePart>) {
         let mut counted = Vec::new();
         let mut rest: Option<FilePart> = None;
+        let is_met = |first: i64, last: i64| {
+            let met = |(from, to): &(i64, i64)| *from <= last && first <= *to;
+            windows.iter().any(met)
+        };
         for chosen in &self.chosen {
-            let is_met = |first: i64, last: i64| {
-                let met = |(from, to): &(i64, i64)| *from <= last && first <= *to;
-                windows.iter().any(met)
-            };
             match (chosen.times, &mut rest) {
                 (Some((first, last)), _) if !is_met(first, last) => {
                     counted.push((chosen.series, chosen.rows));

@@ -65,7 +65,7 @@ pub use parquet::write::tag_array;
 pub use prepare::{Dropped, Origin};
 pub use records::{ContinuousQuery, Privilege, Subscription, User};
 pub use rows::{Column, ColumnId, Rows, Versions, push_range};
-pub use run::Run;
+pub use run::{Run, stretches_of};
 pub use run_part::RunPart;
 pub use schema::{Database, Policy, PolicyChange, Schema, shard_duration_for};
 pub use series::{SeriesId, SeriesIndex, decode_key};

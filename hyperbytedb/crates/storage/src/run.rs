@@ -93,10 +93,7 @@ impl Run {
     ) -> Box<dyn Iterator<Item = Stretch> + 'a> {
         match (selected, &self.noted) {
             (None, Some(noted)) => Box::new(noted.iter().copied()),
-            (None, None) => {
-                let stretches = self.rows.stretches();
-                Box::new(stretches.map(|(series, rows)| stretch(&self.rows, series, rows)))
-            }
+            (None, None) => Box::new(stretches_of(&self.rows)),
             (Some(selected), Some(noted)) => {
                 let mut rest = &noted[..];
                 Box::new(selected.iter().filter_map(move |series| {
@@ -142,6 +139,12 @@ impl Run {
     }
 }
 
+/// The series of sorted rows, in their order.
+pub fn stretches_of(rows: &Rows) -> impl Iterator<Item = Stretch> + '_ {
+    let stretches = rows.stretches();
+    stretches.map(|(series, range)| stretch(rows, series, range))
+}
+
 fn stretch(all: &Rows, series: SeriesId, rows: Range<usize>) -> Stretch {
     Stretch {
         series,
@@ -154,11 +157,11 @@ fn stretch(all: &Rows, series: SeriesId, rows: Range<usize>) -> Stretch {
 fn noted(rows: &Rows) -> Option<Arc<[Stretch]>> {
     let most = rows.len() / NOTED_ROWS;
     let mut noted = Vec::new();
-    for (series, range) in rows.stretches() {
+    for stretch in stretches_of(rows) {
         if noted.len() == most {
             return None;
         }
-        noted.push(stretch(rows, series, range));
+        noted.push(stretch);
     }
     Some(noted.into())
 }

@@ -388,29 +388,6 @@ impl ReadView {
         outside
     }
 
-    /// Those rows of a series whose times are in none of the windows.
-    #[must_use]
-    pub fn outside_windows(&self, rows: &Rows, range: Range<usize>) -> Vec<Range<usize>> {
-        let mut outside = Vec::with_capacity(1);
-        let mut start = range.start;
-        let times = &rows.times[range.clone()];
-        let (Some(first), Some(last)) = (times.first(), times.last()) else {
-            return outside;
-        };
-        let before = self.windows.partition_point(|(_, to)| to < first);
-        let met = self.windows[before..]
-            .iter()
-            .take_while(|(from, _)| from <= last);
-        for (from, to) in met {
-            let rest = &rows.times[start..range.end];
-            let end = start + rest.partition_point(|time| time < from);
-            push_range(&mut outside, start..end);
-            start = end + rows.times[end..range.end].partition_point(|time| time <= to);
-        }
-        push_range(&mut outside, start..range.end);
-        outside
-    }
-
     /// About how many rows are merged for a slice.
     #[must_use]
     pub fn rows_of_slice(&self, slice: (i64, i64)) -> u64 {

@@ -94,11 +94,11 @@ pub fn read(
     for (nearness, source) in sources {
         let done = settled.before(nearness);
         if !done.is_empty() {
-            view = view.of(view.series() - done);
-        }
-        let series = view.series().len();
-        if series == 0 {
-            break;
+            let left = view.series() - done;
+            if left.is_empty() {
+                break;
+            }
+            view = view.of(left);
         }
         let list = portions(&view, source)?;
         costs += list.iter().map(|part| part_cost(&view, part)).sum::<u64>();

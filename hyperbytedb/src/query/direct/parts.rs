@@ -9,7 +9,7 @@ use influxql::ast::{DataType, Expr};
 use parking_lot::Mutex;
 use storage::{
     ColumnId, Engine, FilePart, ReadView, Rows, RunPart, SeriesId, SeriesSet, StorageError,
-    push_range,
+    push_range, stretches_of,
 };
 
 use super::ends::{self, End, end_of};
@@ -206,10 +206,11 @@ impl Parts {
 
     fn outside_windows(&self, rows: Arc<Rows>) -> Arc<Rows> {
         let mut ranges = Vec::new();
-        for (_, stretch) in rows.stretches() {
-            for range in self.view.outside_windows(&rows, stretch) {
+        let outside = self.view.outside();
+        for stretch in stretches_of(&rows) {
+            stretch.within(&rows, &outside, &mut |range| {
                 push_range(&mut ranges, range);
-            }
+            });
         }
         match ranges.as_slice() {
             [range] if *range == (0..rows.len()) => rows,
