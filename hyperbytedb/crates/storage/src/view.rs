@@ -37,7 +37,7 @@ pub struct ReadView {
     /// Sorted and disjoint: within them rows must be taken from
     /// [`ReadView::merged`], outside them from files and runs as they are.
     pub windows: Vec<(i64, i64)>,
-    tombstones: Tombstones,
+    pub(crate) tombstones: Tombstones,
     selection: Option<SeriesSet>,
     pub(crate) store: Arc<LocalStore>,
     pub(crate) footers: Arc<FooterCache>,
@@ -111,10 +111,14 @@ impl ReadView {
     /// The windows, cut so that merging one slice takes bounded memory.
     #[must_use]
     pub fn merge_slices(&self) -> Vec<(i64, i64)> {
-        self.windows
-            .iter()
-            .flat_map(|window| self.slices(*window))
-            .collect()
+        self.slices_of(&self.windows)
+    }
+
+    /// The same for some of the windows.
+    #[must_use]
+    pub fn slices_of(&self, windows: &[(i64, i64)]) -> Vec<(i64, i64)> {
+        let windows = windows.iter();
+        windows.flat_map(|window| self.slices(*window)).collect()
     }
 
     /// All rows of the view, merged, in portions: for tests and repairs.
@@ -400,8 +404,15 @@ impl ReadView {
         let files = self.files.iter();
         let files = files.filter(|file| meets(file.min_time, file.max_time));
         let runs = self.runs.iter();
-        let runs = runs.filter(|run| meets(run.min_time, run.max_time));
-        let of_run = |run: &Run| match &self.selection {
+        files.map(of_file).sum::<u64>() + runs.map(|run| self.rows_of_run(run, slice)).sum::<u64>()
+    }
+
+    /// About how many rows of a run are within a slice of time.
+    pub(crate) fn rows_of_run(&self, run: &Run, slice: (i64, i64)) -> u64 {
+        if slice.1 < run.min_time || slice.0 > run.max_time {
+            return 0;
+        }
+        match &self.selection {
             Some(_) => {
                 let ranges = self.ranges_of_run(run, slice);
                 ranges.map_or(run.rows.len(), |ranges| {
@@ -410,8 +421,7 @@ impl ReadView {
             }
             // To count those of each series would take longer than many a query.
             None => share(run, slice),
-        };
-        files.map(of_file).sum::<u64>() + runs.map(of_run).sum::<u64>()
+        }
     }
 
     /// Where these rows are; `None` for all of them.

@@ -53,7 +53,6 @@ pub fn aggregate(
     window: Option<Window>,
     calls: &[Aggregate],
     parts: &Parts,
-    threads: usize,
     context: &QueryContext,
 ) -> Result<Option<RecordBatch>, QueryError> {
     let place = |call: &Aggregate| parts.layout.field(&call.field.name, call.field.field_type);
@@ -64,15 +63,15 @@ pub fn aggregate(
         fields: calls.iter().map(place).collect(),
         groups: Groups::new(&parts.view, &scan.dimensions),
         bounds: bounds_of(parts),
-        only_counts: counts::are_all(window, calls) && !parts.has_filter(),
+        only_counts: counts::are_all(&scan.output) && !parts.has_filter(),
     };
     let partials = match parts.end() {
         Some(end) => {
-            let found = ends::read(parts, end, threads, context)?;
+            let found = ends::read(parts, end, context)?;
             let collect = |rows: &Arc<Rows>| plan.collect(rows, rows.stretches(), parts, context);
             found.iter().map(collect).collect::<Result<_, _>>()?
         }
-        None => for_each(&parts.list, threads, context, |part| {
+        None => for_each(&parts.list, parts.threads, context, |part| {
             plan.portion(part, parts, context)
         })?,
     };
@@ -146,8 +145,18 @@ impl Plan<'_> {
         parts: &Parts,
         context: &QueryContext,
     ) -> Result<Partial, QueryError> {
-        let rows = parts.read(part, &context.work)?;
-        self.collect(&rows, rows.stretches(), parts, context)
+        let mut partials = Vec::with_capacity(1);
+        for rows in parts.read(part, &context.work)? {
+            partials.push(self.collect(&rows, rows.stretches(), parts, context)?);
+        }
+        if partials.len() == 1 {
+            return Ok(partials.remove(0));
+        }
+        let mut total = self.empty();
+        for partial in &partials {
+            self.merge(&mut total, partial);
+        }
+        Ok(total)
     }
 
     /// What is collected of rows that are known by their number alone.

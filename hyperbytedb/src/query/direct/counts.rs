@@ -6,7 +6,7 @@ use storage::{FilePart, Presence, SeriesId};
 use super::parts::Parts;
 use crate::query::clickhouse::layout::FieldColumn;
 use crate::query::error::QueryError;
-use crate::query::scan::{Aggregate, AggregateFunction, Window};
+use crate::query::scan::{Aggregate, AggregateFunction, Output};
 
 /// What is known of a portion.
 pub struct Counted {
@@ -20,9 +20,12 @@ pub struct Counted {
 
 /// Whether nothing but the number of values is asked for.
 #[must_use]
-pub fn are_all(window: Option<Window>, calls: &[Aggregate]) -> bool {
+pub fn are_all(output: &Output) -> bool {
     let is_count = |call: &Aggregate| call.function == AggregateFunction::Count;
-    window.is_none() && calls.iter().all(is_count)
+    match output {
+        Output::Aggregates { window, calls } => window.is_none() && calls.iter().all(is_count),
+        Output::Rows { .. } => false,
+    }
 }
 
 /// How many values the series of a portion have, as far as it is known; `None` when some

@@ -79,12 +79,7 @@ enum Source {
 ///
 /// # Errors
 /// When a file is missing or damaged, or too much is to be read for a short request.
-pub fn read(
-    parts: &Parts,
-    end: End,
-    threads: usize,
-    context: &QueryContext,
-) -> Result<Vec<Arc<Rows>>, QueryError> {
+pub fn read(parts: &Parts, end: End, context: &QueryContext) -> Result<Vec<Arc<Rows>>, QueryError> {
     let columns = parts.layout.column_ids().len();
     let sources = sources(&parts.view, end);
     let mut view = parts.view.clone();
@@ -103,11 +98,11 @@ pub fn read(
         let list = portions(&view, source)?;
         costs += list.iter().map(|part| part_cost(&view, part)).sum::<u64>();
         context.work.check(costs / AGGREGATED_VALUES)?;
-        let portions = for_each(&list, threads, context, |part| match part {
-            Part::Slice(slice) => parts.slice(&view, *slice, &context.work),
+        let portions = for_each(&list, parts.threads, context, |part| match part {
+            Part::Slice(slice) => Ok(vec![parts.slice(&view, *slice, &context.work)?]),
             part => parts.read(part, &context.work),
         })?;
-        for rows in portions {
+        for rows in portions.into_iter().flatten() {
             settled.note(&rows);
             found.push(rows);
         }
@@ -169,6 +164,7 @@ fn portions(view: &ReadView, source: Source) -> Result<Vec<Part>, QueryError> {
 fn part_cost(view: &ReadView, part: &Part) -> u64 {
     match part {
         Part::File(part) => cost(part.series() as u64),
+        Part::Merge(part) => part.rows,
         // Nothing is decoded.
         Part::Run(part) => part.ranges.len() as u64,
         Part::Slice(slice) => view.rows_of_slice(*slice),

@@ -8,10 +8,11 @@ use arrow::array::{Array, StringArray, StringBuilder};
 use influxql::ast::{DataType, Expr};
 use parking_lot::Mutex;
 use storage::{
-    ColumnId, Engine, FilePart, ReadView, Rows, RunPart, SeriesId, SeriesSet, StorageError,
-    push_range, stretches_of,
+    ColumnId, Engine, FileEntry, FilePart, MergePart, Overlaps, ReadView, Rows, RunPart, SeriesId,
+    SeriesSet, StorageError, push_range, stretches_of,
 };
 
+use super::counts;
 use super::ends::{self, End, end_of};
 use crate::query::clickhouse::layout::{Layout, field_type};
 use crate::query::clickhouse::series::open;
@@ -26,10 +27,14 @@ use crate::query::work::Work;
 
 /// Rows of a file that one portion has, about.
 pub const PART_ROWS: u64 = 65_536;
+/// Values for which a second thread is worth its start.
+const VALUES_FOR_THREADS: u64 = 150_000;
 
 /// A portion.
 pub enum Part {
     File(FilePart),
+    /// Series of files that overlap with other sources.
+    Merge(MergePart),
     Run(RunPart),
     /// A slice of time in which sources overlap.
     Slice((i64, i64)),
@@ -44,6 +49,8 @@ pub struct Parts {
     pub list: Vec<Part>,
     /// Rows of all portions, about.
     pub rows: u64,
+    /// How many read them.
+    pub threads: usize,
     /// Where everything lies that is asked for, of each series.
     end: Option<End>,
     /// What of the filter the selection of series has not settled.
@@ -57,8 +64,8 @@ enum Reference {
 }
 
 impl Parts {
-    /// Lists the portions of a scan, of some series only if they are given (sorted or
-    /// not); `None` when there is no such measurement.
+    /// Lists the portions of a scan for at most `threads_max` threads, of some series only
+    /// if they are given (sorted or not); `None` when there is no such measurement.
     ///
     /// # Errors
     /// When the database or the policy does not exist, a file is missing or damaged, or
@@ -67,6 +74,7 @@ impl Parts {
         engine: &Engine,
         scan: &Scan,
         series: Option<Vec<SeriesId>>,
+        threads_max: usize,
         work: &Work,
     ) -> Result<Option<Self>, QueryError> {
         let Some((mut view, settled)) = open(engine, scan, work)? else {
@@ -85,48 +93,83 @@ impl Parts {
             None => None,
         };
         let end = end_of(&scan.output).filter(|_| filter.is_none());
+        let values = |rows: u64| rows * layout.fields.len().max(1) as u64;
+        let threads = |rows: u64| match values(rows) {
+            0..VALUES_FOR_THREADS => 1,
+            _ => threads_max,
+        };
         let (list, rows) = match end {
             Some(_) => (Vec::new(), ends::cost(view.series().len())),
-            None => Self::list(&view)?,
+            // What is not read need not be read together.
+            None if filter.is_none() && counts::are_all(&scan.output) => {
+                Self::list(&view, Self::apart(&view), PART_ROWS)?
+            }
+            None => {
+                let (list, rows) = Self::list(&view, view.overlaps(PART_ROWS)?, PART_ROWS)?;
+                if list.len() < threads(rows) {
+                    let each = rows.div_ceil(threads(rows) as u64);
+                    Self::list(&view, view.overlaps(each)?, each)?
+                } else {
+                    (list, rows)
+                }
+            }
         };
+        let threads = threads(rows);
         Ok(Some(Self {
             view,
             layout,
             list,
             rows,
+            threads,
             end,
             filter,
         }))
     }
 
-    /// All portions of the view, and their rows, about.
-    fn list(view: &ReadView) -> Result<(Vec<Part>, u64), QueryError> {
-        let mut list = Vec::new();
-        let mut rows = 0;
-        let covered = |min: i64, max: i64| {
-            view.windows
-                .iter()
-                .any(|(from, to)| *from <= min && max <= *to)
+    /// Every file by itself, and the windows by themselves.
+    fn apart(view: &ReadView) -> Overlaps {
+        let is_merged = |file: &&Arc<FileEntry>| {
+            let covers = |(from, to): &(i64, i64)| *from <= file.min_time && file.max_time <= *to;
+            view.windows.iter().any(covers)
         };
-        for file in &view.files {
-            if covered(file.min_time, file.max_time) {
-                continue;
-            }
-            for part in view.file_parts(file, PART_ROWS)? {
+        Overlaps {
+            parts: Vec::new(),
+            files: view
+                .files
+                .iter()
+                .filter(|file| !is_merged(file))
+                .cloned()
+                .collect(),
+            windows: view.windows.clone(),
+            run_rows: 0,
+        }
+    }
+
+    /// All portions of the view, of about `rows_max` rows each, and the rows of all, about.
+    fn list(
+        view: &ReadView,
+        overlaps: Overlaps,
+        rows_max: u64,
+    ) -> Result<(Vec<Part>, u64), QueryError> {
+        let mut list = Vec::new();
+        let mut rows = overlaps.run_rows;
+        for file in &overlaps.files {
+            for part in view.file_parts(file, rows_max)? {
                 rows += part.rows;
                 list.push(Part::File(part));
             }
         }
+        for part in overlaps.parts {
+            rows += part.rows;
+            list.push(Part::Merge(part));
+        }
         for run in &view.runs {
-            if covered(run.min_time, run.max_time) {
-                continue;
-            }
-            for part in view.run_parts(run, PART_ROWS) {
+            for part in view.run_parts(run, rows_max) {
                 rows += part.rows;
                 list.push(Part::Run(part));
             }
         }
-        for slice in view.merge_slices() {
+        for slice in view.slices_of(&overlaps.windows) {
             rows += view.rows_of_slice(slice);
             list.push(Part::Slice(slice));
         }
@@ -145,23 +188,32 @@ impl Parts {
         self.filter.is_some()
     }
 
-    /// Reads one portion: rows inside the view's time and outside its windows that pass
-    /// the filter, sorted by series and time.
+    /// Reads one portion: rows inside the view's time that pass the filter, each list of
+    /// them sorted by series and time.
     ///
     /// # Errors
     /// When a file is missing or damaged.
-    pub fn read(&self, part: &Part, work: &Work) -> Result<Arc<Rows>, QueryError> {
+    pub fn read(&self, part: &Part, work: &Work) -> Result<Vec<Arc<Rows>>, QueryError> {
         let columns = self.layout.column_ids();
-        let rows = match part {
-            Part::Slice(slice) => return self.slice(&self.view, *slice, work),
-            Part::File(part) => self.file_part(part, &columns)?,
-            Part::Run(part) => Arc::new(self.run_part(part, &columns)),
+        let read = match part {
+            Part::Slice(slice) => vec![self.view.merge_slice(*slice, &columns)?.into()],
+            Part::File(part) => vec![self.file_part(part, &columns)?],
+            Part::Merge(part) => {
+                let read = self.view.read_merge_part(part, &columns)?;
+                read.into_iter().map(Arc::new).collect()
+            }
+            Part::Run(part) => vec![Arc::new(self.run_part(part, &columns))],
         };
+        let counted = read.into_iter().map(|rows| self.counted(rows, work));
+        counted.collect()
+    }
+
+    fn counted(&self, rows: Arc<Rows>, work: &Work) -> Result<Arc<Rows>, QueryError> {
         work.add(rows.len() as u64, rows.data_bytes() as u64);
         Ok(self.filtered(rows)?)
     }
 
-    /// As [`Parts::read`], of a slice of the view, or of some of its series.
+    /// Reads a slice of the view, or of some of its series.
     ///
     /// # Errors
     /// When a file is missing or damaged.
@@ -172,8 +224,7 @@ impl Parts {
         work: &Work,
     ) -> Result<Arc<Rows>, QueryError> {
         let rows = view.merge_slice(slice, &self.layout.column_ids())?;
-        work.add(rows.len() as u64, rows.data_bytes() as u64);
-        Ok(self.filtered(Arc::new(rows))?)
+        self.counted(Arc::new(rows), work)
     }
 
     fn file_part(&self, part: &FilePart, columns: &[ColumnId]) -> Result<Arc<Rows>, QueryError> {

@@ -40,6 +40,7 @@ struct Piece {
 struct Pieces {
     engine: Arc<Engine>,
     scan: Scan,
+    /// At most.
     threads: usize,
     context: QueryContext,
     /// Series of each group, sorted.
@@ -133,7 +134,9 @@ impl Pieces {
             true => None,
             false => Some(self.members[piece.groups.clone()].concat()),
         };
-        let Some(parts) = Parts::open(&self.engine, &scan, members, &self.context.work)? else {
+        let (threads, context) = (self.threads, &self.context);
+        let open = Parts::open(&self.engine, &scan, members, threads, &context.work);
+        let Some(parts) = open? else {
             return Ok(());
         };
         // Pages of a file are chosen as wholes, so a slice of time may have far fewer rows
@@ -147,8 +150,7 @@ impl Pieces {
             }
         }
         if let Output::Rows { fields, tags, .. } = &scan.output {
-            let (threads, context) = (self.threads, &self.context);
-            match rows(&scan, fields, tags, limit, &parts, threads, context) {
+            match rows(&scan, fields, tags, limit, &parts, &self.context) {
                 Ok(batches) => self.open = batches,
                 Err(error @ QueryError::Memory { .. }) => {
                     let smaller = Piece {

@@ -27,8 +27,6 @@ pub enum Executor {
 /// Rows from which ClickHouse filters points by their fields: it skips pages by their
 /// bounds, and sorts only what is left. Of 4,300,000 it took 1.8 times as long.
 const FILTERED_ROWS: u64 = 64_000_000;
-/// Values for which a second thread is worth its start.
-const VALUES_FOR_THREADS: u64 = 150_000;
 
 /// Values that are aggregated in the time in which a row is put into an answer.
 pub const AGGREGATED_VALUES: u64 = 32;
@@ -60,6 +58,10 @@ impl DirectReader {
         }
     }
 
+    fn open(&self, scan: &Scan, context: &QueryContext) -> Result<Option<Parts>, QueryError> {
+        Parts::open(&self.engine, scan, None, self.threads_max, &context.work)
+    }
+
     fn leaves_to_clickhouse(&self, scan: &Scan, parts: &Parts) -> bool {
         self.executor == Executor::Auto
             && parts.rows > FILTERED_ROWS
@@ -76,7 +78,7 @@ impl Reader for DirectReader {
             context.work.check(u64::MAX)?;
             return self.wide.scan(scan, context);
         }
-        let Some(parts) = Parts::open(&self.engine, scan, None, &context.work)? else {
+        let Some(parts) = self.open(scan, context)? else {
             return Ok(Box::new(std::iter::empty()));
         };
         let values = parts.rows * parts.layout.fields.len().max(1) as u64;
@@ -85,13 +87,9 @@ impl Reader for DirectReader {
             Output::Rows { .. } => parts.rows,
         })?;
         span.record("rows", parts.rows);
-        let threads = match values {
-            0..VALUES_FOR_THREADS => 1,
-            _ => self.threads_max,
-        };
         match &scan.output {
             Output::Aggregates { window, calls } => {
-                let batch = aggregate(scan, *window, calls, &parts, threads, context)?;
+                let batch = aggregate(scan, *window, calls, &parts, context)?;
                 Ok(Box::new(batch.into_iter().map(Ok)))
             }
             Output::Rows { .. } if self.leaves_to_clickhouse(scan, &parts) => {
@@ -101,14 +99,14 @@ impl Reader for DirectReader {
                 Arc::clone(&self.engine),
                 scan,
                 &parts,
-                threads,
+                self.threads_max,
                 context,
             )),
             Output::Rows {
                 fields,
                 tags,
                 limit,
-            } => rows(scan, fields, tags, *limit, &parts, threads, context),
+            } => rows(scan, fields, tags, *limit, &parts, context),
         }
     }
 
@@ -116,7 +114,7 @@ impl Reader for DirectReader {
         if self.executor == Executor::ClickHouse {
             return self.wide.explain(scan, context);
         }
-        let Some(parts) = Parts::open(&self.engine, scan, None, &context.work)? else {
+        let Some(parts) = self.open(scan, context)? else {
             return Ok(None);
         };
         let points = matches!(scan.output, Output::Rows { .. });

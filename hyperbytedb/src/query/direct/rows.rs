@@ -62,19 +62,22 @@ pub fn rows(
     tags: &[String],
     limit: Option<u64>,
     parts: &Parts,
-    threads: usize,
     context: &QueryContext,
 ) -> Result<Batches, QueryError> {
     let groups = Groups::new(&parts.view, &scan.dimensions);
     let held = AtomicUsize::new(0);
-    let portions = for_each(&parts.list, threads, context, |part| {
-        let rows = parts.read(part, &context.work)?;
-        let portion = portion_of(&rows, fields, parts)?;
-        let bytes = portion.bytes();
-        let held = held.fetch_add(bytes, atomic::Ordering::Relaxed) + bytes;
-        check_memory(held, context)?;
-        Ok(portion)
+    let portions = for_each(&parts.list, parts.threads, context, |part| {
+        let mut portions = Vec::with_capacity(1);
+        for rows in parts.read(part, &context.work)? {
+            let portion = portion_of(&rows, fields, parts)?;
+            let bytes = portion.bytes();
+            let held = held.fetch_add(bytes, atomic::Ordering::Relaxed) + bytes;
+            check_memory(held, context)?;
+            portions.push(portion);
+        }
+        Ok(portions)
     })?;
+    let portions: Vec<Portion> = portions.into_iter().flatten().collect();
     let ranks = Ranks::of(&portions, &parts.view, scan, tags);
     let tags = ranks.tags.iter().map(|tag| tag.get_array_memory_size());
     check_memory(held.into_inner() + tags.sum::<usize>(), context)?;

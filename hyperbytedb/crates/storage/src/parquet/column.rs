@@ -290,11 +290,9 @@ impl ChunkReader<'_> {
             });
         let parts: Vec<Range<usize>> = parts.collect();
         let wanted = parts.last().map_or(0, |part| part.end);
-        if header.nulls == 0 && parts.len() == 1 {
-            // Straight to where they are to be; those before the first are removed.
-            let before = out.bits.len();
+        if header.nulls == 0 && parts.len() == 1 && parts[0].start == 0 {
+            // Straight to where they are to be.
             scratch.values(header, body, dictionary, wanted, &mut out.bits)?;
-            out.bits.drain(before..before + parts[0].start);
             out.mark_valid();
             return Ok(());
         }

@@ -13,9 +13,10 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
-use super::SERIES_KEY;
 use super::dictionaries::Dictionaries;
+use super::intervals::Intervals;
 use super::series_ranges::{self, SeriesList, Span};
+use super::{INTERVALS_KEY, SERIES_KEY};
 use crate::error::{Result, StorageError};
 use crate::series::{SeriesId, SeriesIndex};
 use crate::tag_index::SeriesSet;
@@ -29,6 +30,7 @@ pub struct Footer {
     numbers: Mutex<Option<Arc<Numbers>>>,
     /// The pages of the column `time`, over all row groups.
     pub pages: Vec<TimePage>,
+    pub intervals: Intervals,
     /// Of this file and others.
     pub dictionaries: Arc<Dictionaries>,
     /// Of the file, in `dictionaries`.
@@ -183,28 +185,39 @@ fn read_footer(path: &Path, dictionaries: &Arc<Dictionaries>) -> Result<Footer> 
         .with_page_index_policy(PageIndexPolicy::Optional);
     let metadata =
         ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(path, error))?;
-    let series = metadata
-        .metadata()
-        .file_metadata()
-        .key_value_metadata()
-        .and_then(|pairs| pairs.iter().find(|pair| pair.key == SERIES_KEY))
-        .and_then(|pair| pair.value.as_deref())
+    let series = text_of(&metadata, SERIES_KEY)
         .and_then(series_ranges::decode)
         .ok_or_else(|| damaged(path, "its list of series is missing or unreadable"))?;
+    let intervals = match text_of(&metadata, INTERVALS_KEY) {
+        Some(text) => Intervals::decode(text, &series)
+            .ok_or_else(|| damaged(path, "its list of intervals is unreadable"))?,
+        // Files of before have none.
+        None => Intervals::default(),
+    };
     let pages = time_pages(metadata.metadata()).unwrap_or_default();
     let sorted = series.is_sorted();
-    let bytes =
-        metadata.metadata().memory_size() + series.bytes() + pages.len() * size_of::<TimePage>();
+    let bytes = metadata.metadata().memory_size()
+        + series.bytes()
+        + intervals.bytes()
+        + pages.len() * size_of::<TimePage>();
     Ok(Footer {
         metadata,
         series,
         sorted,
         numbers: Mutex::new(None),
         pages,
+        intervals,
         dictionaries: dictionaries.clone(),
         number: dictionaries.number(),
         bytes,
     })
+}
+
+/// What the footer says under a key.
+fn text_of<'a>(metadata: &'a ArrowReaderMetadata, key: &str) -> Option<&'a str> {
+    let pairs = metadata.metadata().file_metadata().key_value_metadata()?;
+    let pair = pairs.iter().find(|pair| pair.key == key)?;
+    pair.value.as_deref()
 }
 
 /// The page index of `time`; `None` when the file has none.

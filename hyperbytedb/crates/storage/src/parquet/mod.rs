@@ -3,9 +3,9 @@
 //!
 //! Columns: `time` (timestamp in ns, UTC), one dictionary string column a tag ('' where
 //! a row lacks it), one nullable column a field. The footer's key-value metadata says
-//! which is which (`hyperbytedb.columns`) and where each series' rows are
-//! (`hyperbytedb.series`), so that a reader can go straight to them.
-
+//! which is which (`hyperbytedb.columns`), where each series' rows are
+//! (`hyperbytedb.series`), so that a reader can go straight to them, and the times of
+//! series that come at regular intervals (`hyperbytedb.intervals`).
 //!
 //! Numbers are in pages of our own making, which end where a series ends; the pages of
 //! all other columns are the Parquet library's.
@@ -17,6 +17,7 @@ pub mod dictionaries;
 pub mod encoding;
 pub mod footer;
 pub mod hybrid;
+pub mod intervals;
 #[cfg(test)]
 mod laws;
 pub mod layout;
@@ -35,5 +36,7 @@ pub const TAG_PAGE_ROWS: usize = 65_536;
 pub const COLUMNS_KEY: &str = "hyperbytedb.columns";
 /// Metadata key: the rows of each series, see [`series_ranges`].
 pub const SERIES_KEY: &str = "hyperbytedb.series";
+/// Metadata key: the times of series at regular intervals, see [`intervals`].
+pub const INTERVALS_KEY: &str = "hyperbytedb.intervals";
 /// Metadata key: lowest and highest version, JSON.
 pub const VERSIONS_KEY: &str = "hyperbytedb.versions";

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, TimestampNanosecondArray};
 use arrow::compute::concat;
 use arrow::datatypes::{TimestampNanosecondType, UInt64Type};
 use parquet::arrow::ProjectionMask;
@@ -51,6 +51,15 @@ pub fn choose(
                 rows: range.rows,
                 times: Some((range.min_time, range.max_time)),
             });
+        } else if let Some((rows, times)) = footer.intervals.rows_in(&range, time) {
+            if !rows.is_empty() {
+                chosen.push(Chosen {
+                    series,
+                    first_row: rows.start,
+                    rows: rows.end - rows.start,
+                    times: Some(times),
+                });
+            }
         } else {
             push_pages(footer, range, series, time, &mut chosen);
         }
@@ -185,35 +194,25 @@ impl FileReader<'_> {
 
     /// Those of the chosen rows that are in the time, and their times.
     fn narrowed(&mut self, chosen: &[Chosen], time: (i64, i64)) -> Result<(Vec<Chosen>, Vec<i64>)> {
-        if chosen.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
-        }
-        if let Some(times) = chosen.iter().map(single_time).collect() {
-            return Ok((chosen.to_vec(), times));
-        }
-        let Some(array) = self.arrays(&["time".to_string()], chosen)?.pop().flatten() else {
-            return Err(damaged(self.path, "its column time is missing"));
-        };
-        let all = array
-            .as_primitive_opt::<TimestampNanosecondType>()
-            .ok_or_else(|| damaged(self.path, "its column time is no timestamp"))?
-            .values();
-        let expected: u64 = chosen.iter().map(|chosen| chosen.rows).sum();
-        if all.len() as u64 != expected {
-            let message = "it holds fewer rows than its list of series says";
-            return Err(damaged(self.path, message));
-        }
+        let is_unknown = |chosen: &&Chosen| !self.is_known(chosen);
+        let unknown: Vec<Chosen> = chosen.iter().filter(is_unknown).copied().collect();
+        let read = self.read_times(&unknown)?;
+        let mut unknown = read.as_ref().map_or(&[][..], |read| read.values());
         let mut narrowed = Vec::with_capacity(chosen.len());
-        let mut times = Vec::with_capacity(all.len());
-        let mut at = 0;
+        let mut times = Vec::new();
         for chosen in chosen {
+            let start = times.len();
+            if !self.append_known(chosen, &mut times) {
+                let (own, others) = unknown.split_at(chosen.rows as usize);
+                times.extend_from_slice(own);
+                unknown = others;
+            }
             // Of one series, so they rise.
-            let of_series = &all[at..at + chosen.rows as usize];
-            at += of_series.len();
-            let from = of_series.partition_point(|at| *at < time.0);
-            let to = of_series.partition_point(|at| *at <= time.1);
+            let from = times[start..].partition_point(|at| *at < time.0);
+            let to = times[start..].partition_point(|at| *at <= time.1);
+            times.truncate(start + to);
+            times.drain(start..start + from);
             if from < to {
-                times.extend_from_slice(&of_series[from..to]);
                 narrowed.push(Chosen {
                     series: chosen.series,
                     first_row: chosen.first_row + from as u64,
@@ -223,6 +222,40 @@ impl FileReader<'_> {
             }
         }
         Ok((narrowed, times))
+    }
+
+    /// Whether the footer tells the times of the rows.
+    fn is_known(&self, chosen: &Chosen) -> bool {
+        single_time(chosen).is_some() || self.footer.intervals.know(chosen.first_row)
+    }
+
+    /// Appends the times of the rows if the footer tells them.
+    fn append_known(&self, chosen: &Chosen, times: &mut Vec<i64>) -> bool {
+        if let Some(time) = single_time(chosen) {
+            times.push(time);
+            return true;
+        }
+        let rows = chosen.first_row..chosen.first_row + chosen.rows;
+        self.footer.intervals.append_times(rows, times)
+    }
+
+    /// The times of the rows from the column; `None` of no rows.
+    fn read_times(&mut self, chosen: &[Chosen]) -> Result<Option<TimestampNanosecondArray>> {
+        let expected: u64 = chosen.iter().map(|chosen| chosen.rows).sum();
+        if expected == 0 {
+            return Ok(None);
+        }
+        let Some(array) = self.arrays(&["time".to_string()], chosen)?.pop().flatten() else {
+            return Err(damaged(self.path, "its column time is missing"));
+        };
+        let times = array
+            .as_primitive_opt::<TimestampNanosecondType>()
+            .ok_or_else(|| damaged(self.path, "its column time is no timestamp"))?;
+        if times.len() as u64 != expected {
+            let message = "it holds fewer rows than its list of series says";
+            return Err(damaged(self.path, message));
+        }
+        Ok(Some(times.clone()))
     }
 
     /// The chosen rows of columns; `None` for those that the file lacks.

@@ -174,7 +174,8 @@ pub fn decode(text: &str) -> Option<SeriesList> {
     Some(list)
 }
 
-fn unpacked(text: &str) -> Option<Vec<u8>> {
+/// The bytes in a text of a footer; `None` when it is damaged.
+pub(super) fn unpacked(text: &str) -> Option<Vec<u8>> {
     let packed = STANDARD.decode(text).ok()?;
     // Older files do not say how much there is.
     let size = zstd::zstd_safe::get_frame_content_size(&packed).ok()?;

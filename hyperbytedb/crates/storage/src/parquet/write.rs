@@ -22,9 +22,12 @@ use serde::Serialize;
 
 use super::chunk::{self, Numbers};
 use super::encoding::{ColumnEncoding, choose, compression};
+use super::intervals;
 use super::layout;
 use super::series_ranges::{self, SeriesRange};
-use super::{COLUMNS_KEY, PAGE_ROWS, ROW_GROUP_ROWS, SERIES_KEY, TAG_PAGE_ROWS, VERSIONS_KEY};
+use super::{
+    COLUMNS_KEY, INTERVALS_KEY, PAGE_ROWS, ROW_GROUP_ROWS, SERIES_KEY, TAG_PAGE_ROWS, VERSIONS_KEY,
+};
 use crate::clock::Version;
 use crate::error::{Result, StorageError};
 use crate::files::{FileEntry, VERSION_COLUMN, older_column, tag_column};
@@ -330,6 +333,11 @@ pub(super) fn metadata_of(
         (
             SERIES_KEY.to_string(),
             series_ranges::encode(ranges).map_err(|error| fail(error.to_string()))?,
+        ),
+        (
+            INTERVALS_KEY.to_string(),
+            intervals::encode(ranges, &contents.rows.times)
+                .map_err(|error| fail(error.to_string()))?,
         ),
     ])
 }

@@ -130,29 +130,64 @@ pub fn seen_between(engine: &Engine, measurement: &str, from: i64, to: i64) -> S
         return seen;
     };
     let columns: Vec<u32> = (0..view.columns.len() as u32).collect();
+    let is_merged = |time: i64| {
+        let mut windows = view.windows.iter();
+        windows.any(|(from, to)| *from <= time && time <= *to)
+    };
     // Inside the windows the merged rows count, outside them the sources as they are.
     for rows in view.merged(&columns) {
-        collect(&view, &rows.unwrap(), true, &mut seen);
+        collect(&view, &rows.unwrap(), is_merged, &mut seen);
     }
     for file in &view.files {
         let rows = view.read_file(file, view.time, &columns).unwrap();
-        collect(&view, &rows, false, &mut seen);
+        collect(&view, &rows, |time| !is_merged(time), &mut seen);
     }
     for run in &view.runs {
-        collect(&view, &run.rows, false, &mut seen);
+        collect(&view, &run.rows, |time| !is_merged(time), &mut seen);
+    }
+    for rows_max in [1, 4, 1_000] {
+        assert_eq!(seen_in_parts(&view, &columns, rows_max), seen);
     }
     seen
 }
 
-fn collect(view: &storage::ReadView, rows: &storage::Rows, merged: bool, seen: &mut Seen) {
+/// The same, of files that overlap read once each.
+fn seen_in_parts(view: &storage::ReadView, columns: &[u32], rows_max: u64) -> Seen {
+    let mut seen = Seen::new();
+    let overlaps = view.overlaps(rows_max).unwrap();
+    for part in &overlaps.parts {
+        for rows in view.read_merge_part(part, columns).unwrap() {
+            collect(view, &rows, |_| true, &mut seen);
+        }
+    }
+    for file in &overlaps.files {
+        for part in view.file_parts(file, rows_max).unwrap() {
+            let rows = view.read_part(&part, columns).unwrap();
+            collect(view, &rows, |_| true, &mut seen);
+        }
+    }
+    for run in &view.runs {
+        for part in view.run_parts(run, rows_max) {
+            collect(view, &part.read(columns), |_| true, &mut seen);
+        }
+    }
+    for slice in view.slices_of(&overlaps.windows) {
+        let rows = view.merge_slice(slice, columns).unwrap();
+        collect(view, &rows, |_| true, &mut seen);
+    }
+    seen
+}
+
+fn collect(
+    view: &storage::ReadView,
+    rows: &storage::Rows,
+    is_meant: impl Fn(i64) -> bool,
+    seen: &mut Seen,
+) {
     let inner = view.table.read();
     for row in 0..rows.len() {
         let time = rows.times[row];
-        let in_window = view
-            .windows
-            .iter()
-            .any(|(from, to)| *from <= time && time <= *to);
-        if time < view.time.0 || time > view.time.1 || in_window != merged {
+        if time < view.time.0 || time > view.time.1 || !is_meant(time) {
             continue;
         }
         let host = inner

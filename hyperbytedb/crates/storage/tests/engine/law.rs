@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::common::{Point, Seen, Value, batch, open, seen, table, write_from};
+use crate::common::{Point, Seen, Value, batch, open, seen, seen_between, table, write_from};
 use proptest::prelude::*;
 use storage::{DeleteRequest, Engine, Origin, SeriesPredicate, Version};
 
@@ -161,6 +161,13 @@ fn live(operations: &[Operation], history: &[(usize, Between)]) -> Seen {
             let within = seen.keys().filter(|(_, at, _)| (from..=to).contains(at));
             let hosts: BTreeSet<String> = within.map(|(host, _, _)| host.clone()).collect();
             assert_eq!(present(&engine, (from, to)), hosts, "{from}..={to}");
+            let within = seen
+                .iter()
+                .filter(|((_, at, _), _)| (from..=to).contains(at));
+            let within: Seen = within
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect();
+            assert_eq!(seen_between(&engine, "m", from, to), within);
         }
     }
     seen

@@ -1,0 +1,258 @@
+//! Rows of some series out of files that overlap in time with other sources: each file is
+//! read once, and where they overlap its rows are merged with those of the others.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::file_part::FilePart;
+use crate::files::FileEntry;
+use crate::merge::{MergeOptions, merge};
+use crate::parquet::read::{Chosen, choose};
+use crate::rows::{ColumnId, Rows, push_range};
+use crate::run::{Run, stretches_of};
+use crate::series::SeriesId;
+use crate::tag_index::SeriesSet;
+use crate::view::ReadView;
+
+/// Rows that one series may have, for it is read as a whole.
+const SERIES_ROWS_MAX: u64 = 1 << 20;
+
+/// Some series of sources that overlap.
+#[derive(Debug, Clone)]
+pub struct MergePart {
+    files: Vec<FilePart>,
+    /// The same; rows of runs within the windows are merged with those of the files.
+    series: SeriesSet,
+    windows: Vec<(i64, i64)>,
+    /// In the files.
+    pub rows: u64,
+}
+
+/// A view's files and windows, by how they are to be read.
+#[derive(Debug, Default)]
+pub struct Overlaps {
+    /// Files that overlap with others, in parts that are read and merged one by one.
+    pub parts: Vec<MergePart>,
+    /// Files that are read by themselves, outside of the windows.
+    pub files: Vec<Arc<FileEntry>>,
+    /// Windows whose rows are merged by themselves.
+    pub windows: Vec<(i64, i64)>,
+    /// Rows of runs that are merged with those of `parts`, about.
+    pub run_rows: u64,
+}
+
+/// Windows that follow each other, and all files that meet one of them.
+#[derive(Default)]
+struct Chain {
+    windows: Vec<(i64, i64)>,
+    files: Vec<Arc<FileEntry>>,
+}
+
+/// Rows of a series in one of the files of a chain.
+struct Found {
+    /// Of the series, in the order in which they are read.
+    place: u32,
+    file: u32,
+    chosen: Chosen,
+}
+
+impl ReadView {
+    /// Divides what is read of files into parts of about `rows_max` rows.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged.
+    pub fn overlaps(&self, rows_max: u64) -> Result<Overlaps> {
+        let (chains, alone) = self.chains();
+        let mut overlaps = Overlaps {
+            files: alone,
+            ..Overlaps::default()
+        };
+        for chain in chains {
+            match chain.files.is_empty() {
+                true => overlaps.windows.extend(chain.windows),
+                false => self.add_chain(chain, rows_max, &mut overlaps)?,
+            }
+        }
+        Ok(overlaps)
+    }
+
+    /// The windows with the files that meet them, and the files that meet none.
+    fn chains(&self) -> (Vec<Chain>, Vec<Arc<FileEntry>>) {
+        let mut met = Vec::new();
+        let mut alone = Vec::new();
+        for file in &self.files {
+            let from = self
+                .windows
+                .partition_point(|window| window.1 < file.min_time);
+            let to = self
+                .windows
+                .partition_point(|window| window.0 <= file.max_time);
+            if from < to {
+                met.push((from, to, file));
+            } else {
+                alone.push(file.clone());
+            }
+        }
+        met.sort_unstable_by_key(|(from, to, _)| (*from, *to));
+        let mut met = met.into_iter().peekable();
+        let mut chains = Vec::new();
+        let mut next = 0;
+        while next < self.windows.len() {
+            let first = next;
+            next += 1;
+            let mut chain = Chain::default();
+            while let Some((_, to, file)) = met.next_if(|(from, _, _)| *from < next) {
+                next = next.max(to);
+                chain.files.push(file.clone());
+            }
+            chain.windows = self.windows[first..next].to_vec();
+            chains.push(chain);
+        }
+        (chains, alone)
+    }
+
+    fn add_chain(&self, chain: Chain, rows_max: u64, overlaps: &mut Overlaps) -> Result<()> {
+        let Chain { windows, mut files } = chain;
+        // Series are read in the order in which most of them lie in the largest file.
+        files.sort_unstable_by_key(|file| (std::cmp::Reverse(file.rows), file.id));
+        let mut places: HashMap<SeriesId, u32> = HashMap::new();
+        let mut found = Vec::new();
+        for (number, file) in files.iter().enumerate() {
+            let footer = self.footers.get(&self.store.path(&file.path))?;
+            let series = &self.table.read().series;
+            for chosen in choose(&footer, self.time, series, self.selection()) {
+                let next = places.len() as u32;
+                found.push(Found {
+                    place: *places.entry(chosen.series).or_insert(next),
+                    file: number as u32,
+                    chosen,
+                });
+            }
+        }
+        found.sort_unstable_by_key(|found| (found.place, found.file));
+        let of_series = || found.chunk_by(|a, b| a.place == b.place);
+        let rows = |found: &[Found]| found.iter().map(|found| found.chosen.rows).sum::<u64>();
+        if of_series().any(|found| rows(found) > SERIES_ROWS_MAX) {
+            overlaps.files.extend(files);
+            overlaps.windows.extend(windows);
+            return Ok(());
+        }
+        let mut start = 0;
+        let (mut end, mut held) = (0, 0);
+        for series in of_series() {
+            let more = rows(series);
+            if held > 0 && held + more > rows_max {
+                overlaps
+                    .parts
+                    .push(part_of(&found[start..end], &files, &windows));
+                (start, held) = (end, 0);
+            }
+            end += series.len();
+            held += more;
+        }
+        if start < end {
+            overlaps
+                .parts
+                .push(part_of(&found[start..end], &files, &windows));
+        }
+        let met = |run: &&Run| meets(&windows, run.min_time, run.max_time);
+        let runs: Vec<&Run> = self.runs.iter().filter(met).collect();
+        for window in &windows {
+            let rows = runs.iter().map(|run| self.rows_of_run(run, *window));
+            overlaps.run_rows += rows.sum::<u64>();
+        }
+        if !runs.is_empty() {
+            let others = self.series() - places.into_keys().collect::<SeriesSet>();
+            if !others.is_empty() {
+                overlaps.parts.push(MergePart {
+                    files: Vec::new(),
+                    series: others,
+                    windows,
+                    rows: 0,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of a part in the view's time, each once: of the files outside of the
+    /// windows, and merged inside.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged.
+    pub fn read_merge_part(&self, part: &MergePart, columns: &[ColumnId]) -> Result<Vec<Rows>> {
+        let outside = self.outside();
+        let (mut apart, mut shared) = (Vec::new(), Vec::new());
+        for file in &part.files {
+            let rows = self.read_part(file, columns)?;
+            let inside = ranges_within(&rows, &part.windows);
+            if !inside.is_empty() {
+                shared.push(rows.ranges(&inside, None));
+            }
+            match ranges_within(&rows, &outside).as_slice() {
+                [] => {}
+                [all] if *all == (0..rows.len()) => apart.push(rows),
+                ranges => apart.push(rows.ranges(ranges, None)),
+            }
+        }
+        let runs = self.runs.iter();
+        for run in runs.filter(|run| meets(&part.windows, run.min_time, run.max_time)) {
+            let mut ranges = Vec::new();
+            for stretch in run.stretches(Some(&part.series)) {
+                stretch.within(&run.rows, &part.windows, &mut |range| {
+                    push_range(&mut ranges, range);
+                });
+            }
+            shared.push(run.rows.ranges(&ranges, Some(columns)));
+        }
+        let sources: Vec<&Rows> = shared.iter().filter(|rows| !rows.is_empty()).collect();
+        if !sources.is_empty() {
+            apart.push(merge(
+                &sources,
+                &MergeOptions {
+                    ranks: None,
+                    columns: Some(columns),
+                    time: self.time,
+                    hide: &self.tombstones,
+                },
+            ));
+        }
+        Ok(apart)
+    }
+}
+
+/// The rows of some series that follow each other.
+fn part_of(found: &[Found], files: &[Arc<FileEntry>], windows: &[(i64, i64)]) -> MergePart {
+    let mut by_row: Vec<&Found> = found.iter().collect();
+    by_row.sort_unstable_by_key(|found| (found.file, found.chosen.first_row));
+    let of_file = |found: &[&Found]| {
+        let file = files[found[0].file as usize].clone();
+        let mut part = FilePart::new(file, found[0].chosen);
+        for other in &found[1..] {
+            part.push(other.chosen);
+        }
+        part
+    };
+    let files = by_row.chunk_by(|a, b| a.file == b.file).map(of_file);
+    MergePart {
+        files: files.collect(),
+        series: found.iter().map(|found| found.chosen.series).collect(),
+        windows: windows.to_vec(),
+        rows: found.iter().map(|found| found.chosen.rows).sum(),
+    }
+}
+
+fn meets(windows: &[(i64, i64)], min_time: i64, max_time: i64) -> bool {
+    let from = windows.partition_point(|window| window.1 < min_time);
+    windows.get(from).is_some_and(|window| window.0 <= max_time)
+}
+
+/// The rows whose times are in one of the ranges of time.
+fn ranges_within(rows: &Rows, times: &[(i64, i64)]) -> Vec<std::ops::Range<usize>> {
+    let mut ranges = Vec::new();
+    for stretch in stretches_of(rows) {
+        stretch.within(rows, times, &mut |range| push_range(&mut ranges, range));
+    }
+    ranges
+}
