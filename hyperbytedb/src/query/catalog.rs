@@ -1,5 +1,7 @@
 //! What the query side asks of the schema.
 
+use std::borrow::Cow;
+
 use storage::SeriesFilter;
 
 use super::error::QueryError;
@@ -25,8 +27,8 @@ pub struct TableInfo {
     pub tag_keys: Vec<String>,
 }
 
-/// One series: tag keys and values sorted by key.
-pub type Tags = Vec<(String, String)>;
+/// The key of a tag and its value. A series is a list of them sorted by key.
+pub type Tag<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// Which series of a measurement are meant.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +75,7 @@ pub trait Catalog: Send + Sync {
         measurement: &str,
         selection: Selection<'_>,
         limit: usize,
-        visit: &mut dyn FnMut(&Tags) -> bool,
+        visit: &mut dyn FnMut(&[Tag<'_>]) -> bool,
     ) -> Result<(), QueryError>;
     /// How many series all measurements of all databases have.
     fn series_in_all(&self) -> u64;

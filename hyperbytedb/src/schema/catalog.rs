@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use points::FieldType;
 use storage::{
-    Engine, SeriesFilter, SeriesId, SeriesSet, Table, TableName as StoredName, decode_key,
+    Engine, SeriesFilter, SeriesId, SeriesSet, Table, TableName as StoredName, pairs_of_key,
 };
 
-use crate::query::catalog::{Catalog, PolicyInfo, Selection, TableInfo, TagValuesWanted, Tags};
+use crate::query::catalog::{Catalog, PolicyInfo, Selection, TableInfo, Tag, TagValuesWanted};
 use crate::query::error::QueryError;
 use crate::query::scan::{TableName, TimeBounds};
 use crate::query::shard::{WEEK_NS, shard_range};
@@ -193,7 +193,7 @@ impl Catalog for EngineCatalog {
         measurement: &str,
         selection: Selection<'_>,
         limit: usize,
-        visit: &mut dyn FnMut(&Tags) -> bool,
+        visit: &mut dyn FnMut(&[Tag<'_>]) -> bool,
     ) -> Result<(), QueryError> {
         let mut selected = self.selected(database, measurement, selection)?;
         if selected.len() == 1
@@ -210,7 +210,7 @@ impl Catalog for EngineCatalog {
             keys.extend(ids.into_iter().map(|id| inner.series.key(id).to_vec()));
         }
         for key in keys.into_iter().take(limit) {
-            if !visit(&decode_key(&key).0) {
+            if !visit(&pairs_of_key(&key).collect::<Vec<_>>()) {
                 break;
             }
         }
@@ -407,14 +407,24 @@ impl Selected {
     }
 
     /// Calls `visit` for the first ones until it returns false.
-    fn visit(&self, limit: usize, visit: &mut dyn FnMut(&Tags) -> bool) {
+    fn visit(&self, limit: usize, visit: &mut dyn FnMut(&[Tag<'_>]) -> bool) {
         for part in self.first(limit).chunks(VISITED_AT_ONCE) {
-            let tags: Vec<Tags> = {
+            // The keys end to end: the lock is not held while they are visited.
+            let (mut keys, mut ends) = (Vec::new(), Vec::with_capacity(part.len()));
+            {
                 let inner = self.table.read();
-                part.iter().map(|id| inner.series.tags(*id).0).collect()
-            };
-            if !tags.iter().all(&mut *visit) {
-                return;
+                for id in part {
+                    keys.extend_from_slice(inner.series.key(*id));
+                    ends.push(keys.len());
+                }
+            }
+            let mut start = 0;
+            for end in ends {
+                let tags: Vec<Tag<'_>> = pairs_of_key(&keys[start..end]).collect();
+                if !visit(&tags) {
+                    return;
+                }
+                start = end;
             }
         }
     }

@@ -9,3 +9,4 @@ pub mod series_key;
 pub use batch::{Batch, FieldColumn, FieldType, Strings, Table, TagSet, Values};
 pub use codec::CodecError;
 pub use line_protocol::{DecodeOptions, Decoded, LineError, Precision, Reason, decode};
+pub use series_key::series_key;

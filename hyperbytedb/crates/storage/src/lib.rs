@@ -70,7 +70,7 @@ pub use rows::{Column, ColumnId, Rows, Versions, push_range};
 pub use run::{Run, stretches_of};
 pub use run_part::RunPart;
 pub use schema::{Database, Policy, PolicyChange, Schema, shard_duration_for};
-pub use series::{SeriesId, SeriesIndex, decode_key};
+pub use series::{SeriesId, SeriesIndex, pairs as pairs_of_key};
 pub use series_filter::{SeriesFilter, ValuePattern};
 pub use shared::Positions;
 pub use status::{Contents, EngineStatus};

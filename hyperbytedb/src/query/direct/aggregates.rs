@@ -65,17 +65,25 @@ pub fn aggregate(
         bounds: bounds_of(parts),
         only_counts: counts::are_all(&scan.output) && !parts.has_filter(),
     };
-    let partials = match parts.end() {
-        Some(end) => {
-            let found = ends::read(parts, end, context)?;
-            let collect = |rows: &Arc<Rows>| plan.collect(rows, rows.stretches(), parts, context);
-            found.iter().map(collect).collect::<Result<_, _>>()?
-        }
-        None => for_each(&parts.list, parts.threads, context, |part| {
-            plan.portion(part, parts, context)
-        })?,
-    };
     let mut total = plan.empty();
+    if let Some(end) = parts.end() {
+        for rows in ends::read(parts, end, context)? {
+            plan.collect(&mut total, &rows, rows.stretches(), parts, context)?;
+        }
+        return plan.finish(&total);
+    }
+    if parts.threads == 1 {
+        for part in &parts.list {
+            context.check()?;
+            plan.portion(&mut total, part, parts, context)?;
+        }
+        return plan.finish(&total);
+    }
+    let partials = for_each(&parts.list, parts.threads, context, |part| {
+        let mut partial = plan.empty();
+        plan.portion(&mut partial, part, parts, context)?;
+        Ok(partial)
+    })?;
     for partial in partials {
         context.check()?;
         plan.merge(&mut total, &partial);
@@ -113,55 +121,47 @@ impl Plan<'_> {
         }
     }
 
-    /// What is collected of a portion, which is looked at where it lies if it can be.
+    /// Collects a portion, which is looked at where it lies if it can be.
     fn portion(
         &self,
+        partial: &mut Partial,
         part: &Part,
         parts: &Parts,
         context: &QueryContext,
-    ) -> Result<Partial, QueryError> {
+    ) -> Result<(), QueryError> {
         if let Some(part) = parts.in_place(part) {
             let bytes = ROW_BYTES + VALUE_BYTES * parts.layout.column_ids().len() as u64;
             context.work.add(part.rows, part.rows * bytes);
-            return self.collect(&part.run.rows, part.stretches(), parts, context);
+            return self.collect(partial, &part.run.rows, part.stretches(), parts, context);
         }
         if self.only_counts
             && let Part::File(file) = part
             && let Some(counted) = counts::of_file(parts, file, &self.fields)?
         {
-            let mut partial = self.counted(&counted);
-            if let Some(rest) = counted.rest {
-                let rest = self.read(&Part::File(rest), parts, context)?;
-                self.merge(&mut partial, &rest);
-            }
-            return Ok(partial);
+            self.count(partial, &counted);
+            return match counted.rest {
+                Some(rest) => self.read(partial, &Part::File(rest), parts, context),
+                None => Ok(()),
+            };
         }
-        self.read(part, parts, context)
+        self.read(partial, part, parts, context)
     }
 
     fn read(
         &self,
+        partial: &mut Partial,
         part: &Part,
         parts: &Parts,
         context: &QueryContext,
-    ) -> Result<Partial, QueryError> {
-        let mut partials = Vec::with_capacity(1);
+    ) -> Result<(), QueryError> {
         for rows in parts.read(part, &context.work)? {
-            partials.push(self.collect(&rows, rows.stretches(), parts, context)?);
+            self.collect(partial, &rows, rows.stretches(), parts, context)?;
         }
-        if partials.len() == 1 {
-            return Ok(partials.remove(0));
-        }
-        let mut total = self.empty();
-        for partial in &partials {
-            self.merge(&mut total, partial);
-        }
-        Ok(total)
+        Ok(())
     }
 
-    /// What is collected of rows that are known by their number alone.
-    fn counted(&self, counted: &Counted) -> Partial {
-        let mut partial = self.empty();
+    /// Takes in rows that are known by their number alone.
+    fn count(&self, partial: &mut Partial, counted: &Counted) {
         let start = self.scan.time.min;
         let (mut slots, mut rows) = (Vec::new(), Vec::new());
         for (series, count) in &counted.series {
@@ -176,22 +176,21 @@ impl Plan<'_> {
                 call.merge(counts_of(rows.clone()).as_ref(), &slots);
             }
         }
-        partial
     }
 
     fn collect(
         &self,
+        partial: &mut Partial,
         rows: &Rows,
         stretches: impl Iterator<Item = (SeriesId, Range<usize>)>,
         parts: &Parts,
         context: &QueryContext,
-    ) -> Result<Partial, QueryError> {
-        let mut partial = self.empty();
+    ) -> Result<(), QueryError> {
         let arrays = self.arrays(rows, parts)?;
         for (series, stretch) in stretches {
             let group = self.groups.of(series);
             if group != NO_GROUP {
-                self.stretch(&mut partial, group, rows, stretch, &arrays);
+                self.stretch(partial, group, rows, stretch, &arrays);
             }
         }
         let bytes = partial.slots.keys().len() * self.calls.len() * SLOT_BYTES;
@@ -200,7 +199,7 @@ impl Plan<'_> {
                 limit_bytes: context.memory_bytes_max,
             });
         }
-        Ok(partial)
+        Ok(())
     }
 
     fn arrays(&self, rows: &Rows, parts: &Parts) -> Result<Vec<ArrayRef>, QueryError> {

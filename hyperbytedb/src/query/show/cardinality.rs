@@ -10,7 +10,7 @@ use storage::SeriesFilter;
 use super::predicate::Predicate;
 use super::tags::Keys;
 use super::{Names, Show, chunk, measurements_of};
-use crate::query::catalog::{Selection, Tags};
+use crate::query::catalog::{Selection, Tag};
 use crate::query::column::Column;
 use crate::query::error::QueryError;
 use crate::query::output::{SeriesChunk, SeriesKey};
@@ -55,14 +55,14 @@ enum Things<'t> {
 
 impl Things<'_> {
     /// Those of one series.
-    fn of(&self, tags: &Tags) -> Vec<String> {
+    fn of(&self, tags: &[Tag<'_>]) -> Vec<String> {
         match self {
-            Things::Series => vec![super::series::series_key("", tags)],
-            Things::TagKeys => tags.iter().map(|(key, _)| key.clone()).collect(),
+            Things::Series => vec![points::series_key("", tags)],
+            Things::TagKeys => tags.iter().map(|(key, _)| key.to_string()).collect(),
             Things::ValuesOf(keys) => tags
                 .iter()
-                .filter(|(key, _)| keys.contains(key))
-                .map(|(_, value)| value.clone())
+                .filter(|(key, _)| keys.contains(key.as_ref()))
+                .map(|(_, value)| value.to_string())
                 .collect(),
         }
     }
@@ -251,7 +251,7 @@ impl Show<'_> {
 }
 
 /// The value of a tag, empty if there is none.
-fn tag<'t>(tags: &'t Tags, key: &str) -> &'t str {
-    let place = tags.binary_search_by(|(own, _)| own.as_str().cmp(key));
+fn tag<'t>(tags: &'t [Tag<'_>], key: &str) -> &'t str {
+    let place = tags.binary_search_by(|(own, _)| own.as_ref().cmp(key));
     place.map_or("", |place| &tags[place].1)
 }

@@ -4,7 +4,7 @@ use influxql::ast::{Show as ShowStatement, ShowMeasurements};
 
 use super::predicate::Predicate;
 use super::{Names, Show, bounds, chunk, measurements_of, most, page, strings};
-use crate::query::catalog::{Selection, Tags};
+use crate::query::catalog::Selection;
 use crate::query::error::QueryError;
 use crate::query::output::SeriesChunk;
 use crate::query::plan::types::column_type;
@@ -88,7 +88,7 @@ impl Show<'_> {
             let left = most - keys.len();
             self.catalog
                 .series(&database, &name, selection, left, &mut |tags| {
-                    keys.push(series_key(&name, tags));
+                    keys.push(points::series_key(&name, tags));
                     true
                 })?;
         }
@@ -144,9 +144,4 @@ impl Show<'_> {
             .map(|info| info.fields)
             .unwrap_or_default()
     }
-}
-
-/// A series as line protocol writes it.
-pub(super) fn series_key(measurement: &str, tags: &Tags) -> String {
-    points::TagSet(tags.clone()).series_key(measurement)
 }

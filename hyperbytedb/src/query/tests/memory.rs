@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema};
 use influxql::ast::DataType;
 
-use crate::query::catalog::{Catalog, PolicyInfo, Selection, TableInfo, TagValuesWanted, Tags};
+use crate::query::catalog::{Catalog, PolicyInfo, Selection, TableInfo, Tag, TagValuesWanted};
 use crate::query::column::{Column, ColumnBuilder};
 use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
@@ -18,6 +18,8 @@ use crate::query::scan::{
     TimeBounds, Window,
 };
 use crate::query::value::Value;
+
+type Tags = Vec<(String, String)>;
 
 /// One point.
 #[derive(Debug, Clone)]
@@ -227,10 +229,14 @@ impl Catalog for Memory {
         measurement: &str,
         selection: Selection<'_>,
         limit: usize,
-        visit: &mut dyn FnMut(&Tags) -> bool,
+        visit: &mut dyn FnMut(&[Tag<'_>]) -> bool,
     ) -> Result<(), QueryError> {
         let all = self.selected(database, measurement, selection);
-        all.iter().take(limit).all(visit);
+        let borrowed = |(key, value): &(String, String)| (key.clone().into(), value.clone().into());
+        let pairs = all
+            .iter()
+            .map(|tags| tags.iter().map(borrowed).collect::<Vec<Tag<'_>>>());
+        pairs.take(limit).all(|tags| visit(&tags));
         Ok(())
     }
 
