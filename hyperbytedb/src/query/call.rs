@@ -5,6 +5,7 @@ mod pushed;
 mod scanned;
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::BooleanArray;
@@ -208,6 +209,8 @@ pub struct Grouping {
     pub ascending: bool,
     pub interval: Option<influxql::Interval>,
     pub ending: Ending,
+    /// The only groups that are wanted, when they are known beforehand.
+    pub groups: Option<Arc<BTreeSet<GroupKey>>>,
 }
 
 /// Reads the sources and computes all leaves, group by group.

@@ -5,6 +5,7 @@ mod raw;
 mod slimit;
 mod subquery;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use influxql::ast::{DataType, Expr, Fill};
@@ -20,7 +21,7 @@ use super::fill::default_nulls;
 use super::functions::{Builder, is_selector, result_type};
 use super::output::{Chunks, SeriesChunk, SeriesKey};
 use super::plan::{Select, is_series_call};
-use super::rows::{Block, Blocks};
+use super::rows::{Block, Blocks, GroupKey};
 use super::scan::{Reader, TimeBounds};
 use super::source::{Engine, Want};
 use super::window::MAX_TIME;
@@ -35,6 +36,8 @@ pub struct Run {
     pub interval: Option<influxql::Interval>,
     pub ascending: bool,
     pub fill: Fill,
+    /// The only groups that are wanted, when they are known beforehand.
+    pub groups: Option<Arc<BTreeSet<GroupKey>>>,
 }
 
 /// Runs the outermost `SELECT`; `columns` are its column names, time first.
@@ -49,15 +52,17 @@ pub fn outermost<'a>(
         context,
         budget: Budget::new(context),
     };
-    let run_as = Run {
+    let mut run_as = Run {
         time: bounded_start(select, context),
         dimensions: select.dimensions.clone(),
         interval: select.interval,
         ascending: select.ascending,
         fill: select.fill,
+        groups: None,
     };
+    run_as.groups = slimit::limited_groups(select, &run_as, &engine)?.map(Arc::new);
     let blocks = run(select, &run_as, &engine)?;
-    let blocks = slimit::limit_groups(select, &run_as, blocks, &engine)?;
+    let blocks = slimit::limit_groups(select, run_as.groups, blocks);
     let dimensions = select.dimensions.clone();
     let columns = Arc::clone(columns);
     let mut last: Option<Arc<SeriesKey>> = None;
@@ -273,6 +278,7 @@ fn functions<'a>(
         ascending: run.ascending,
         interval: run.interval,
         ending: ending(&calls, run),
+        groups: run.groups.clone(),
     };
     let groups = evaluate_leaves(select, &builder.leaves, &aux, &grouping, engine)?;
     let finish = Finish {

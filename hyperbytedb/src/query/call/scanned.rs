@@ -57,7 +57,13 @@ pub(super) fn groups<'a>(
             _ => Vec::new(),
         },
     };
-    let mut input = Peeked::new(rows(select, &request, engine)?);
+    let wanted = grouping.groups.clone();
+    let is_wanted = move |block: &Result<Block, QueryError>| match (&wanted, block) {
+        (Some(wanted), Ok(block)) => wanted.contains(&*block.key),
+        _ => true,
+    };
+    let blocks = rows(select, &request, engine)?.filter(is_wanted);
+    let mut input = Peeked::new(Box::new(blocks));
     let budget = engine.budget.clone();
     let ascending = grouping.ascending;
     let mut endings = vec![grouping.ending.clone(); inputs.len()];

@@ -12,25 +12,25 @@ use crate::query::scan::{Aggregate, AggregateFunction, FieldRef, Output, Scan};
 use crate::query::shard::shard_range;
 use crate::query::source::{Engine, scanned};
 
-/// Keeps the groups that SLIMIT and SOFFSET leave.
+/// The groups that SLIMIT and SOFFSET leave; `None` when they leave all, or the groups of
+/// a subquery are not known before it runs.
 ///
 /// InfluxDB counts the groups of its index before it reads any point: those that have
 /// a series in the shard groups of the range and whose tags pass the condition, in the
 /// order of their encoded tags. They count whether they have a value or not.
-pub(super) fn limit_groups<'a>(
+pub(super) fn limited_groups(
     select: &Select,
     run: &Run,
-    blocks: Blocks<'a>,
-    engine: &Engine<'a>,
-) -> Result<Blocks<'a>, QueryError> {
+    engine: &Engine<'_>,
+) -> Result<Option<BTreeSet<GroupKey>>, QueryError> {
     let (slimit, soffset) = (select.slimit, select.soffset);
     if slimit == 0 && soffset == 0 {
-        return Ok(blocks);
+        return Ok(None);
     }
     let mut of_name: BTreeMap<String, BTreeSet<(Vec<u8>, GroupKey)>> = BTreeMap::new();
     for source in &select.sources {
         let Source::Table(table) = source else {
-            return Ok(with_rows(blocks, slimit, soffset, select.ascending));
+            return Ok(None);
         };
         let groups = of_name.entry(table.name.measurement.clone()).or_default();
         for key in groups_of(table, select, run, engine)? {
@@ -39,15 +39,26 @@ pub(super) fn limit_groups<'a>(
     }
     let place = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
     // SOFFSET without SLIMIT leaves nothing, as in InfluxDB.
-    let kept: BTreeSet<GroupKey> = of_name
+    let kept = of_name
         .into_values()
         .flat_map(|groups| groups.into_iter().skip(place(soffset)).take(place(slimit)))
-        .map(|(_, key)| key)
-        .collect();
-    Ok(Box::new(blocks.filter(move |block| match block {
-        Ok(block) => kept.contains(&*block.key),
-        Err(_) => true,
-    })))
+        .map(|(_, key)| key);
+    Ok(Some(kept.collect()))
+}
+
+/// Keeps the blocks of those groups, or of those that SLIMIT and SOFFSET leave.
+pub(super) fn limit_groups<'a>(
+    select: &Select,
+    groups: Option<Arc<BTreeSet<GroupKey>>>,
+    blocks: Blocks<'a>,
+) -> Blocks<'a> {
+    match groups {
+        None => with_rows(blocks, select.slimit, select.soffset, select.ascending),
+        Some(kept) => Box::new(blocks.filter(move |block| match block {
+            Ok(block) => kept.contains(&*block.key),
+            Err(_) => true,
+        })),
+    }
 }
 
 /// The groups of a table that have a point in the shard groups of the range.

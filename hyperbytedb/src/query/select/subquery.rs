@@ -46,6 +46,7 @@ pub(crate) fn subquery_rows<'a>(
             Fill::Null if !raw => Fill::None,
             fill => fill,
         },
+        groups: None,
     };
     let blocks = unmixed(run(inner, &run_as, engine)?);
     let blocks = filtered(blocks, inner, condition, &dimensions)?;
