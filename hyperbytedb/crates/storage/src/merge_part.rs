@@ -1,6 +1,7 @@
 //! Rows of some series out of files that overlap in time with other sources: each file is
 //! read once, and where they overlap its rows are merged with those of the others.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::files::FileEntry;
 use crate::merge::{MergeOptions, merge};
 use crate::parquet::read::{Chosen, choose};
 use crate::rows::{ColumnId, Rows, push_range};
-use crate::run::{Run, stretches_of};
+use crate::run::stretches_of;
 use crate::series::SeriesId;
 use crate::tag_index::SeriesSet;
 use crate::view::ReadView;
@@ -58,6 +59,25 @@ struct Found {
 }
 
 impl ReadView {
+    /// Whether all rows of a source are merged, since one window covers its times.
+    #[must_use]
+    pub fn is_merged(&self, min_time: i64, max_time: i64) -> bool {
+        let covers = |(from, to): &(i64, i64)| *from <= min_time && max_time <= *to;
+        self.windows.iter().any(covers)
+    }
+
+    /// Every file by itself, and the windows by themselves.
+    #[must_use]
+    pub fn apart(&self) -> Overlaps {
+        let files = self.files.iter();
+        let read = files.filter(|file| !self.is_merged(file.min_time, file.max_time));
+        Overlaps {
+            files: read.cloned().collect(),
+            windows: self.windows.clone(),
+            ..Overlaps::default()
+        }
+    }
+
     /// Divides what is read of files into parts of about `rows_max` rows.
     ///
     /// # Errors
@@ -115,13 +135,58 @@ impl ReadView {
     fn add_chain(&self, chain: Chain, rows_max: u64, overlaps: &mut Overlaps) -> Result<()> {
         let Chain { windows, mut files } = chain;
         // Series are read in the order in which most of them lie in the largest file.
-        files.sort_unstable_by_key(|file| (std::cmp::Reverse(file.rows), file.id));
+        files.sort_unstable_by_key(|file| (Reverse(file.rows), file.id));
+        let (series, found) = self.found_in(&files)?;
+        let of_series = || found.chunk_by(|a, b| a.place == b.place);
+        let rows = |found: &[Found]| found.iter().map(|found| found.chosen.rows).sum::<u64>();
+        if of_series().any(|found| rows(found) > SERIES_ROWS_MAX) {
+            files.retain(|file| !self.is_merged(file.min_time, file.max_time));
+            overlaps.files.extend(files);
+            overlaps.windows.extend(windows);
+            return Ok(());
+        }
+        let run_rows: u64 = windows
+            .iter()
+            .map(|window| self.rows_of_runs(*window))
+            .sum();
+        let run_rows_each = run_rows / series.len().max(1);
+        overlaps.run_rows += run_rows;
+        let (mut start, mut end, mut held) = (0, 0, 0);
+        for series in of_series() {
+            let more = rows(series) + run_rows_each;
+            if held > 0 && held + more > rows_max {
+                let part = part_of(&found[start..end], &files, &windows);
+                overlaps.parts.push(part);
+                (start, held) = (end, 0);
+            }
+            end += series.len();
+            held += more;
+        }
+        if start < end {
+            let part = part_of(&found[start..end], &files, &windows);
+            overlaps.parts.push(part);
+        }
+        let others = self.series() - series;
+        if run_rows > 0 && !others.is_empty() {
+            let slices = self.slices_of(&windows).into_iter();
+            overlaps.parts.extend(slices.map(|slice| MergePart {
+                files: Vec::new(),
+                series: others.clone(),
+                windows: vec![slice],
+                rows: 0,
+            }));
+        }
+        Ok(())
+    }
+
+    /// The series of some files, and the rows of each in the order in which they are read.
+    fn found_in(&self, files: &[Arc<FileEntry>]) -> Result<(SeriesSet, Vec<Found>)> {
         let mut places: HashMap<SeriesId, u32> = HashMap::new();
         let mut found = Vec::new();
         for (number, file) in files.iter().enumerate() {
             let footer = self.footers.get(&self.store.path(&file.path))?;
-            let series = &self.table.read().series;
-            for chosen in choose(&footer, self.time, series, self.selection()) {
+            let index = &self.table.read().series;
+            for chosen in choose(&footer, self.time, index, self.selection()) {
                 let next = places.len() as u32;
                 found.push(Found {
                     place: *places.entry(chosen.series).or_insert(next),
@@ -131,49 +196,13 @@ impl ReadView {
             }
         }
         found.sort_unstable_by_key(|found| (found.place, found.file));
-        let of_series = || found.chunk_by(|a, b| a.place == b.place);
-        let rows = |found: &[Found]| found.iter().map(|found| found.chosen.rows).sum::<u64>();
-        if of_series().any(|found| rows(found) > SERIES_ROWS_MAX) {
-            overlaps.files.extend(files);
-            overlaps.windows.extend(windows);
-            return Ok(());
-        }
-        let mut start = 0;
-        let (mut end, mut held) = (0, 0);
-        for series in of_series() {
-            let more = rows(series);
-            if held > 0 && held + more > rows_max {
-                overlaps
-                    .parts
-                    .push(part_of(&found[start..end], &files, &windows));
-                (start, held) = (end, 0);
-            }
-            end += series.len();
-            held += more;
-        }
-        if start < end {
-            overlaps
-                .parts
-                .push(part_of(&found[start..end], &files, &windows));
-        }
-        let met = |run: &&Run| meets(&windows, run.min_time, run.max_time);
-        let runs: Vec<&Run> = self.runs.iter().filter(met).collect();
-        for window in &windows {
-            let rows = runs.iter().map(|run| self.rows_of_run(run, *window));
-            overlaps.run_rows += rows.sum::<u64>();
-        }
-        if !runs.is_empty() {
-            let others = self.series() - places.into_keys().collect::<SeriesSet>();
-            if !others.is_empty() {
-                overlaps.parts.push(MergePart {
-                    files: Vec::new(),
-                    series: others,
-                    windows,
-                    rows: 0,
-                });
-            }
-        }
-        Ok(())
+        Ok((places.into_keys().collect(), found))
+    }
+
+    /// About how many rows of runs are within a slice of time.
+    pub(crate) fn rows_of_runs(&self, slice: (i64, i64)) -> u64 {
+        let runs = self.runs.iter();
+        runs.map(|run| self.rows_of_run(run, slice)).sum()
     }
 
     /// The rows of a part in the view's time, each once: of the files outside of the

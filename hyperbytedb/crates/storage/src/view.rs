@@ -403,8 +403,7 @@ impl ReadView {
         };
         let files = self.files.iter();
         let files = files.filter(|file| meets(file.min_time, file.max_time));
-        let runs = self.runs.iter();
-        files.map(of_file).sum::<u64>() + runs.map(|run| self.rows_of_run(run, slice)).sum::<u64>()
+        files.map(of_file).sum::<u64>() + self.rows_of_runs(slice)
     }
 
     /// About how many rows of a run are within a slice of time.

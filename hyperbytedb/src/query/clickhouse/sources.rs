@@ -44,7 +44,7 @@ pub fn sources_of(view: &Arc<ReadView>, layout: &Arc<Layout>) -> Result<Sources,
     let mut scanned: Vec<&FileEntry> = Vec::new();
     let mut parts: Vec<Part> = Vec::new();
     for file in &view.files {
-        if covered(view, file.min_time, file.max_time) {
+        if view.is_merged(file.min_time, file.max_time) {
             continue;
         }
         // The engine passes over a missing file of a set without a word.
@@ -63,7 +63,7 @@ pub fn sources_of(view: &Arc<ReadView>, layout: &Arc<Layout>) -> Result<Sources,
         sources.selects.push(select_files(view, layout, &scanned));
     }
     for run in &view.runs {
-        if !covered(view, run.min_time, run.max_time) {
+        if !view.is_merged(run.min_time, run.max_time) {
             sources.rows += run.rows.len() as u64;
             parts.push(Part::Run(run.clone()));
         }
@@ -112,12 +112,6 @@ fn outside_windows(view: &ReadView) -> String {
         parts.push("1".to_string());
     }
     parts.join(" AND ")
-}
-
-fn covered(view: &ReadView, min: i64, max: i64) -> bool {
-    view.windows
-        .iter()
-        .any(|(from, to)| *from <= min && max <= *to)
 }
 
 fn select_files(view: &ReadView, layout: &Layout, files: &[&FileEntry]) -> String {

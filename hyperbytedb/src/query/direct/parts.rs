@@ -8,8 +8,8 @@ use arrow::array::{Array, StringArray, StringBuilder};
 use influxql::ast::{DataType, Expr};
 use parking_lot::Mutex;
 use storage::{
-    ColumnId, Engine, FileEntry, FilePart, MergePart, Overlaps, ReadView, Rows, RunPart, SeriesId,
-    SeriesSet, StorageError, push_range, stretches_of,
+    ColumnId, Engine, FilePart, MergePart, Overlaps, ReadView, Rows, RunPart, SeriesId, SeriesSet,
+    StorageError, push_range, stretches_of,
 };
 
 use super::counts;
@@ -102,7 +102,7 @@ impl Parts {
             Some(_) => (Vec::new(), ends::cost(view.series().len())),
             // What is not read need not be read together.
             None if filter.is_none() && counts::are_all(&scan.output) => {
-                Self::list(&view, Self::apart(&view), PART_ROWS)?
+                Self::list(&view, view.apart(), PART_ROWS)?
             }
             None => {
                 let (list, rows) = Self::list(&view, view.overlaps(PART_ROWS)?, PART_ROWS)?;
@@ -124,25 +124,6 @@ impl Parts {
             end,
             filter,
         }))
-    }
-
-    /// Every file by itself, and the windows by themselves.
-    fn apart(view: &ReadView) -> Overlaps {
-        let is_merged = |file: &&Arc<FileEntry>| {
-            let covers = |(from, to): &(i64, i64)| *from <= file.min_time && file.max_time <= *to;
-            view.windows.iter().any(covers)
-        };
-        Overlaps {
-            parts: Vec::new(),
-            files: view
-                .files
-                .iter()
-                .filter(|file| !is_merged(file))
-                .cloned()
-                .collect(),
-            windows: view.windows.clone(),
-            run_rows: 0,
-        }
     }
 
     /// All portions of the view, of about `rows_max` rows each, and the rows of all, about.
