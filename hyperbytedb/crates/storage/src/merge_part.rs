@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::file_part::FilePart;
 use crate::files::FileEntry;
 use crate::merge::{MergeOptions, merge};
+use crate::parquet::PAGE_ROWS;
 use crate::parquet::read::{Chosen, choose};
 use crate::rows::{ColumnId, Rows, push_range};
 use crate::run::stretches_of;
@@ -18,6 +19,8 @@ use crate::view::ReadView;
 
 /// Rows that one series may have, for it is read as a whole.
 const SERIES_ROWS_MAX: u64 = 1 << 20;
+/// Parts that may read the same page for different series.
+const SHARED_PARTS_MAX: u64 = 4;
 
 /// Some series of sources that overlap.
 #[derive(Debug, Clone)]
@@ -139,7 +142,10 @@ impl ReadView {
         let (series, found) = self.found_in(&files)?;
         let of_series = || found.chunk_by(|a, b| a.place == b.place);
         let rows = |found: &[Found]| found.iter().map(|found| found.chosen.rows).sum::<u64>();
-        if of_series().any(|found| rows(found) > SERIES_ROWS_MAX) {
+        // Out of many small files each part would take a few rows of pages that hold more.
+        let parts = rows(&found) / rows_max.max(1);
+        let wastes = parts > SHARED_PARTS_MAX && rows_max / (files.len() as u64) < PAGE_ROWS as u64;
+        if wastes || of_series().any(|found| rows(found) > SERIES_ROWS_MAX) {
             files.retain(|file| !self.is_merged(file.min_time, file.max_time));
             overlaps.files.extend(files);
             overlaps.windows.extend(windows);
