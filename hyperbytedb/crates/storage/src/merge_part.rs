@@ -217,7 +217,6 @@ impl ReadView {
     /// # Errors
     /// When a file is missing or damaged.
     pub fn read_merge_part(&self, part: &MergePart, columns: &[ColumnId]) -> Result<Vec<Rows>> {
-        let outside = self.outside();
         let (mut apart, mut shared) = (Vec::new(), Vec::new());
         for file in &part.files {
             let rows = self.read_part(file, columns)?;
@@ -225,11 +224,7 @@ impl ReadView {
             if !inside.is_empty() {
                 shared.push(rows.ranges(&inside, None));
             }
-            match ranges_within(&rows, &outside).as_slice() {
-                [] => {}
-                [all] if *all == (0..rows.len()) => apart.push(rows),
-                ranges => apart.push(rows.ranges(ranges, None)),
-            }
+            apart.push(self.outside_windows(rows));
         }
         let runs = self.runs.iter();
         for run in runs.filter(|run| meets(&part.windows, run.min_time, run.max_time)) {
@@ -253,7 +248,17 @@ impl ReadView {
                 },
             ));
         }
+        apart.retain(|rows| !rows.is_empty());
         Ok(apart)
+    }
+
+    /// Those of the rows, in stretches of one series, that are in the time and in no window.
+    #[must_use]
+    pub fn outside_windows(&self, rows: Rows) -> Rows {
+        match ranges_within(&rows, &self.outside()).as_slice() {
+            [all] if *all == (0..rows.len()) => rows,
+            ranges => rows.ranges(ranges, None),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use influxql::ast::{DataType, Expr};
 use parking_lot::Mutex;
 use storage::{
     ColumnId, Engine, FilePart, MergePart, Overlaps, ReadView, Rows, RunPart, SeriesId, SeriesSet,
-    StorageError, push_range, stretches_of,
+    StorageError,
 };
 
 use super::counts;
@@ -214,11 +214,11 @@ impl Parts {
         {
             return Ok(Arc::new(rows));
         }
-        let rows = Arc::new(self.view.read_part(part, columns)?);
-        Ok(match self.view.windows.is_empty() {
+        let rows = self.view.read_part(part, columns)?;
+        Ok(Arc::new(match self.view.windows.is_empty() {
             true => rows,
-            false => self.outside_windows(rows),
-        })
+            false => self.view.outside_windows(rows),
+        }))
     }
 
     fn run_part(&self, part: &RunPart, columns: &[ColumnId]) -> Rows {
@@ -233,20 +233,6 @@ impl Parts {
         match part {
             Part::Run(part) if self.end.is_none() && self.filter.is_none() => Some(part),
             _ => None,
-        }
-    }
-
-    fn outside_windows(&self, rows: Arc<Rows>) -> Arc<Rows> {
-        let mut ranges = Vec::new();
-        let outside = self.view.outside();
-        for stretch in stretches_of(&rows) {
-            stretch.within(&rows, &outside, &mut |range| {
-                push_range(&mut ranges, range);
-            });
-        }
-        match ranges.as_slice() {
-            [range] if *range == (0..rows.len()) => rows,
-            ranges => Arc::new(rows.ranges(ranges, None)),
         }
     }
 
