@@ -103,6 +103,7 @@ impl Config {
         engine.tag_values_max = self.cardinality.max_tag_values_per_measurement;
         engine.series_max = self.cardinality.max_series_per_database;
         engine.disk_free_bytes_min = self.storage.disk_min_free_mb << 20;
+        engine.footer_bytes_max = self.query.footer_cache_mb << 20;
         engine.layout = FileLayout {
             partition_ns: match self.flush.time_bucket_duration.as_str() {
                 "1h" => 3_600_000_000_000,

@@ -279,6 +279,12 @@ impl Node {
         self.url().rsplit(':').next().unwrap_or_default()
     }
 
+    /// The process's number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it as kill -9 does.
     pub fn kill(mut self) {
         kill_and_reap(&mut self.child);

@@ -165,6 +165,8 @@ pub struct Udp {
 pub struct Query {
     /// MiB that one query may use.
     pub memory_max_mb: usize,
+    /// MiB of parsed footers of files that are kept.
+    pub footer_cache_mb: usize,
     /// Buckets of GROUP BY time in one statement; 0 = no limit.
     pub max_select_buckets: usize,
     /// `auto`, or for tests and comparisons `direct` or `clickhouse` for every scan.
@@ -309,6 +311,7 @@ impl Default for Query {
     fn default() -> Self {
         Self {
             memory_max_mb: 1024,
+            footer_cache_mb: 256,
             max_select_buckets: 0,
             executor: "auto".into(),
         }

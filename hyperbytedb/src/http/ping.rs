@@ -39,6 +39,11 @@ fn trouble(engine: &Engine) -> Option<String> {
     if let Some(full) = engine.disk_full() {
         return Some(format!("read-only: {full}"));
     }
+    if let [dead, ..] = engine.dead_workers().as_slice() {
+        return Some(format!(
+            "the storage engine's thread {dead} has ended: restart this node, its log says why"
+        ));
+    }
     let error = engine.flush_error()?;
     Some(format!("flush failed: {error}"))
 }

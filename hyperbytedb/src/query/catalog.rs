@@ -60,6 +60,10 @@ pub trait Catalog: Send + Sync {
     /// Measurements with at least one series, in any policy (`None`) or in one.
     fn measurements(&self, database: &str, policy: Option<&str>) -> Vec<String>;
     fn table(&self, table: &TableName) -> Option<TableInfo>;
+    /// All fields with all types that they have in one shard group or another, sorted.
+    fn field_types(&self, table: &TableName) -> Vec<(String, FieldType)> {
+        self.table(table).map_or(Vec::new(), |info| info.fields)
+    }
     /// Fields that have values in a shard group overlapping `time` (InfluxDB lists
     /// only those for wildcards).
     fn fields_in(&self, table: &TableName, time: TimeBounds) -> Vec<(String, FieldType)>;

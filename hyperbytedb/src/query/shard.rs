@@ -1,25 +1,19 @@
 //! Shard groups: the stretches of time by which InfluxDB divides a retention policy.
 //! What a statement sees of the schema depends on the ones that its range touches.
 
+use storage::shard_group;
+
 use super::scan::TimeBounds;
 
 /// Duration of a shard group where nothing else is known.
 pub const WEEK_NS: i64 = 7 * 86_400_000_000_000;
 
-/// Monday, 1969-12-29: where InfluxDB's shard groups are aligned (Go's zero time is a
-/// Monday, too, and this is a whole number of weeks after it).
-const EPOCH_NS: i64 = -3 * 86_400_000_000_000;
-
 /// All shard groups of `duration` nanoseconds that a range touches, as one range.
 #[must_use]
 pub fn shard_range(time: TimeBounds, duration: i64) -> TimeBounds {
-    let start = |at: i64| {
-        let into = at.saturating_sub(EPOCH_NS).rem_euclid(duration);
-        at.saturating_sub(into)
-    };
     TimeBounds {
-        min: start(time.min),
-        max: start(time.max).saturating_add(duration - 1),
+        min: shard_group(time.min, duration).0,
+        max: shard_group(time.max, duration).1,
     }
 }
 

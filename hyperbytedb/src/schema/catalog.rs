@@ -149,6 +149,19 @@ impl Catalog for EngineCatalog {
         })
     }
 
+    fn field_types(&self, name: &TableName) -> Vec<(String, FieldType)> {
+        let Some(table) = self.table_of(name) else {
+            return Vec::new();
+        };
+        let inner = table.read();
+        let columns = inner.columns.iter();
+        let mut types: Vec<_> = columns
+            .map(|column| (column.name.clone(), column.field_type))
+            .collect();
+        types.sort();
+        types
+    }
+
     fn fields_in(&self, name: &TableName, time: TimeBounds) -> Vec<(String, FieldType)> {
         let Some(table) = self.table_of(name) else {
             return Vec::new();
@@ -161,28 +174,8 @@ impl Catalog for EngineCatalog {
             let held = present.entry(name.to_string()).or_insert(field_type);
             *held = (*held).min(field_type);
         };
-        for file in &inner.files {
-            if file.min_time <= to && file.max_time >= from {
-                for column in &file.columns {
-                    add(&column.name, column.field_type);
-                }
-            }
-        }
-        for run in inner.memtable.runs().iter().chain(&inner.frozen) {
-            if run.min_time > to || run.max_time < from {
-                continue;
-            }
-            for column in &run.rows.columns {
-                let definition = &inner.columns[column.id as usize];
-                let within = from <= run.min_time && run.max_time <= to;
-                let there = within
-                    || (0..run.rows.len()).any(|row| {
-                        (from..=to).contains(&run.rows.times[row]) && !column.values.is_null(row)
-                    });
-                if there {
-                    add(&definition.name, definition.field_type);
-                }
-            }
+        for column in inner.columns_within((from, to)) {
+            add(&column.name, column.field_type);
         }
         present.into_iter().collect()
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat};
 use parking_lot::Mutex;
-use storage::{DeleteRequest, Engine, SeriesPredicate, Table};
+use storage::{Delete, Engine, MeasurementScope, SeriesPredicate, Table};
 
 use super::rows::{Rows, count, text};
 use crate::query::error::QueryError;
@@ -94,16 +94,14 @@ impl ShardIds {
         let Some(shard) = shards.into_iter().find(|shard| shard.id == id) else {
             return Ok(());
         };
-        let tables = engine.with_schema(|schema| schema.tables(Some(&shard.database)));
-        for table in tables.iter().filter(|t| t.name.policy == shard.policy) {
-            engine.delete(&DeleteRequest {
-                table: &table.name,
-                series: &SeriesPredicate::All,
-                time: (shard.start, shard.end.saturating_sub(1)),
-                drop_series: false,
-                version: None,
-            })?;
-        }
+        engine.delete(&Delete {
+            database: &shard.database,
+            policy: Some(&shard.policy),
+            measurements: &MeasurementScope::All,
+            series: &SeriesPredicate::All,
+            time: (shard.start, shard.end.saturating_sub(1)),
+            version: None,
+        })?;
         Ok(())
     }
 

@@ -1,11 +1,15 @@
 //! The statements that change databases, policies, measurements and series.
 
+use std::sync::Arc;
+
 use influxql::ast::{
     BinaryOp, CreateDatabase, DeleteSeries, Expr, MeasurementName, PolicyOptions, Source, Statement,
 };
 use influxql::split_condition;
 use regex::Regex;
-use storage::{DeleteRequest, Engine, PolicyChange, SeriesPredicate, StorageError, TableName};
+use storage::{
+    Delete, Engine, MeasurementScope, PolicyChange, SeriesPredicate, StorageError, Table,
+};
 
 use super::names::check_name;
 use super::shards::ShardIds;
@@ -161,83 +165,111 @@ fn delete_series(
             "DROP SERIES doesn't support time in WHERE clause".to_string(),
         ));
     }
-    for name in meant(&delete.sources, engine, &database)? {
-        let table = engine.with_schema(|schema| schema.table(&name).cloned());
-        let (fields, empty) = table.map_or((Vec::new(), true), |table| {
-            let inner = table.read();
-            (inner.resolved_fields(), inner.series.is_empty())
-        });
-        let is_field = |reference: &str| fields.iter().any(|(field, _)| field == reference);
-        let series = match condition.as_ref().map(|c| predicate(c, &is_field)) {
-            None => SeriesPredicate::All,
-            Some(Ok(series)) => series,
-            // InfluxDB looks at the condition when it looks at series.
-            Some(Err(_)) if empty => continue,
-            Some(Err(Refused::Field)) => {
-                let shard = shards.first(engine, &name.database, &name.policy);
-                let refusal = format!("shard {shard}: {FIELDS_UNSUPPORTED}");
-                return Err(QueryError::Invalid(refusal));
-            }
-            Some(Err(Refused::Other(error))) => return Err(error),
-        };
-        engine.delete(&DeleteRequest {
-            table: &name,
+    let scopes = scopes_of(&delete.sources)?;
+    let mut series = SeriesPredicate::All;
+    if let Some(condition) = &condition {
+        match predicate_of(condition, &scopes, engine, shards, &database)? {
+            Some(predicate) => series = predicate,
+            None => return Ok(()),
+        }
+    }
+    for (policy, measurements) in &scopes {
+        engine.delete(&Delete {
+            database: &database,
+            policy: policy.as_deref(),
+            measurements,
             series: &series,
             time: (time.min, time.max),
-            drop_series,
             version: None,
         })?;
     }
     Ok(())
 }
 
-/// The measurements that `FROM` names, in the policy that it names, else in all; all of
-/// them without it.
-fn meant(
-    sources: &[Source],
-    engine: &Engine,
-    database: &str,
-) -> Result<Vec<TableName>, QueryError> {
-    let mut regexes = Vec::new();
-    let mut names = Vec::new();
+/// What `FROM` names: policies, all where it names none, and measurements of them.
+type Scope = (Option<String>, MeasurementScope);
+
+fn scopes_of(sources: &[Source]) -> Result<Vec<Scope>, QueryError> {
+    if sources.is_empty() {
+        return Ok(vec![(None, MeasurementScope::All)]);
+    }
+    let mut scopes = Vec::with_capacity(sources.len());
     for source in sources {
-        match source {
-            Source::Measurement(measurement) => {
-                let policy = measurement.retention_policy.as_deref();
-                match &measurement.name {
-                    MeasurementName::Name(name) => names.push((name.clone(), policy)),
-                    MeasurementName::Regex(pattern) => {
-                        let regex = Regex::new(pattern)
-                            .map_err(|error| QueryError::Invalid(error.to_string()))?;
-                        regexes.push((regex, policy));
-                    }
-                    MeasurementName::BackReference => {}
-                }
+        let Source::Measurement(measurement) = source else {
+            return Err(QueryError::Invalid(
+                "subqueries cannot be deleted from".to_string(),
+            ));
+        };
+        let scope = match &measurement.name {
+            MeasurementName::Name(name) => MeasurementScope::One(name.clone()),
+            MeasurementName::Regex(pattern) => MeasurementScope::Match(pattern.clone()),
+            MeasurementName::BackReference => continue,
+        };
+        scopes.push((measurement.retention_policy.clone(), scope));
+    }
+    Ok(scopes)
+}
+
+/// The series that a condition means; `None` when it says nothing about any and there are
+/// none: InfluxDB looks at the condition when it looks at series.
+fn predicate_of(
+    condition: &Expr,
+    scopes: &[Scope],
+    engine: &Engine,
+    shards: &ShardIds,
+    database: &str,
+) -> Result<Option<SeriesPredicate>, QueryError> {
+    let mut meant = None;
+    for table in tables_in(scopes, engine, database)? {
+        let (fields, empty) = {
+            let inner = table.read();
+            (inner.resolved_fields(), inner.series.is_empty())
+        };
+        let is_field = |reference: &str| fields.iter().any(|(field, _)| field == reference);
+        match predicate(condition, &is_field) {
+            Ok(series) => meant = Some(series),
+            Err(_) if empty => {}
+            Err(Refused::Field) => {
+                let shard = shards.first(engine, &table.name.database, &table.name.policy);
+                let refusal = format!("shard {shard}: {FIELDS_UNSUPPORTED}");
+                return Err(QueryError::Invalid(refusal));
             }
-            Source::Subquery(_) => {
-                return Err(QueryError::Invalid(
-                    "subqueries cannot be deleted from".to_string(),
-                ));
-            }
+            Err(Refused::Other(error)) => return Err(error),
         }
     }
-    let tables = engine.with_schema(|schema| schema.tables(Some(database)));
-    let is_meant = |table: &TableName| {
-        let in_policy = |policy: &Option<&str>| policy.is_none_or(|policy| policy == table.policy);
-        let name = &table.measurement;
-        sources.is_empty()
-            || names
-                .iter()
-                .any(|(own, policy)| own == name && in_policy(policy))
-            || regexes
-                .iter()
-                .any(|(regex, policy)| regex.is_match(name) && in_policy(policy))
-    };
-    Ok(tables
-        .into_iter()
-        .map(|table| table.name.clone())
-        .filter(|name| is_meant(name))
-        .collect())
+    // Without a table there is no field, and what cannot be said means nothing.
+    Ok(meant.or_else(|| predicate(condition, &|_| false).ok()))
+}
+
+/// The tables that there are of some scopes.
+fn tables_in(
+    scopes: &[Scope],
+    engine: &Engine,
+    database: &str,
+) -> Result<Vec<Arc<Table>>, QueryError> {
+    let mut meant = Vec::new();
+    for (policy, scope) in scopes {
+        let pattern = match scope {
+            MeasurementScope::Match(pattern) => {
+                Some(Regex::new(pattern).map_err(|error| QueryError::Invalid(error.to_string()))?)
+            }
+            _ => None,
+        };
+        let mut tables = engine.with_schema(|schema| schema.tables(Some(database)));
+        tables.retain(|table| {
+            let name = &table.name.measurement;
+            policy.as_ref().is_none_or(|own| *own == table.name.policy)
+                && match scope {
+                    MeasurementScope::All => true,
+                    MeasurementScope::One(own) => own == name,
+                    MeasurementScope::Match(_) => {
+                        pattern.as_ref().is_some_and(|regex| regex.is_match(name))
+                    }
+                }
+        });
+        meant.extend(tables);
+    }
+    Ok(meant)
 }
 
 /// Why a condition cannot say what to delete.

@@ -3,7 +3,25 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::flush::FileLayout;
+const DAY_NS: i64 = 86_400_000_000_000;
+
+/// How files are cut and kept.
+#[derive(Debug, Clone, Copy)]
+pub struct FileLayout {
+    /// Nanoseconds of time in one partition.
+    pub partition_ns: i64,
+    /// Keep the version of every row.
+    pub keep_versions: bool,
+}
+
+impl Default for FileLayout {
+    fn default() -> Self {
+        Self {
+            partition_ns: DAY_NS,
+            keep_versions: false,
+        }
+    }
+}
 
 /// When an accepted write is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +62,8 @@ pub struct EngineConfig {
     /// Bytes that must be free on the disks of the log and the files; with less, writes
     /// are refused. 0 = no limit.
     pub disk_free_bytes_min: u64,
-    /// Parsed file footers that are kept.
-    pub footers_max: usize,
+    /// Bytes of parsed file footers that are kept.
+    pub footer_bytes_max: usize,
 }
 
 impl EngineConfig {
@@ -67,7 +85,7 @@ impl EngineConfig {
             series_max: 0,
             tag_values_max: 0,
             disk_free_bytes_min: 0,
-            footers_max: 1024,
+            footer_bytes_max: 256 << 20,
         }
     }
 }

@@ -1,67 +1,53 @@
 //! The storage engine: its public door.
 
+mod recovery;
+mod schema_changes;
+mod status;
+mod write;
+
+pub use schema_changes::OrderedChanges;
+pub use status::{Contents, EngineStatus};
+pub use write::WriteRequest;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::thread::JoinHandle;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Sender, bounded, unbounded};
 use parking_lot::{Condvar, Mutex, RwLock};
-use points::Batch;
-use tokio::sync::oneshot;
-use tracing::Instrument;
 
-use crate::cardinality::{Limits, SeriesBounds, refuse_new_series};
-use crate::clock::{HybridClock, SystemClock, Version, WallClock};
+use crate::catalog::Catalog;
+use crate::catalog::record::TableName;
+use crate::clock::{HybridClock, SystemClock, WallClock};
 use crate::config::EngineConfig;
-use crate::ddl::{self, DeleteRequest};
 use crate::disk::{DiskFull, Disks};
 use crate::effects::{AllEffects, Effects};
-use crate::error::{Result, StorageError};
-use crate::maintenance::{flush_all, flush_loop, merge_loop, wait_for_room};
-use crate::meta::Meta;
-use crate::object::LocalStore;
-use crate::parquet::footer::FooterCache;
-use crate::prepare::{Dropped, Origin, drop_conflicts, drop_expired, rows_of};
-use crate::recovery::{by_measurement, recover};
-use crate::rows::Rows;
-use crate::schema::{Policy, PolicyChange, Schema};
-use crate::shared::{FlushDemand, Positions, Shared};
-use crate::table::{Table, TableName};
-use crate::view::ReadView;
-use crate::wal::{Wal, decode_entry, encode_entry};
-use crate::writer::{Commit, Committed, write_loop};
+use crate::error::Result;
+use crate::files::{LocalStore, Purge, PurgeQueue};
+use crate::flush::flush_all;
+use crate::flush::merger::merge_loop;
+use crate::flush::worker::flush_loop;
+use crate::parquet::access::DataFiles;
+use crate::purge::purge_loop;
+use crate::read::view::ReadView;
+use crate::state::{EngineState, FlushDemand, Positions};
+use crate::table::Table;
+use crate::table::schema::Schema;
+use crate::table::series_bounds::SeriesBounds;
+use crate::wal::Wal;
+use crate::worker::{Deaths, Worker};
+use crate::write::group_commit::{Commit, write_loop};
 
 /// Writes that may wait for the log.
 pub(crate) const COMMIT_QUEUE: usize = 1024;
 /// Tables that may wait for a merge of their runs.
 const MERGE_QUEUE: usize = 1024;
-/// How often a write is prepared anew because a measurement was dropped under it.
-const ATTEMPTS_MAX: usize = 8;
-
-/// A write.
-#[derive(Debug, Clone)]
-pub struct WriteRequest {
-    pub database: String,
-    /// The default policy when absent or empty.
-    pub policy: Option<String>,
-    pub batch: Batch,
-    pub origin: Origin,
-}
-
-/// What became of a write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WriteReport {
-    /// Rows stored.
-    pub rows: usize,
-    /// What was not stored, and why.
-    pub dropped: Dropped,
-}
 
 /// The storage engine. Dropping it stops its threads; what is acknowledged is in the log.
 pub struct Engine {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) state: Arc<EngineState>,
     commits: Option<Sender<Commit>>,
-    threads: Vec<JoinHandle<()>>,
+    workers: Vec<Worker>,
+    deaths: Deaths,
 }
 
 /// What a test may bring of its own.
@@ -93,261 +79,36 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`].
     pub fn open_with(config: EngineConfig, doors: Doors) -> Result<Self> {
-        let (merges, merge_queue) = bounded::<Arc<Table>>(MERGE_QUEUE);
-        let (commits, commit_queue) = bounded::<Commit>(COMMIT_QUEUE);
-        let effects = doors.effects;
-        let shared = Arc::new(Shared {
-            clock: HybridClock::new(config.node_id, doors.clock),
-            meta: Meta::open(&config.meta_dir, effects.clone())?,
-            wal: Wal::open(&config.wal_dir, effects.clone())?,
-            store: Arc::new(LocalStore::open(&config.data_dir, effects)?),
-            footers: Arc::new(FooterCache::new(config.footers_max)),
-            schema: RwLock::new(Schema::default()),
-            positions: Mutex::new(Positions::default()),
-            flushing: Mutex::new(()),
-            unflushed_bytes: AtomicUsize::new(0),
-            oldest: Mutex::new(None),
-            file_id: AtomicU64::new(0),
-            demand: Mutex::new(FlushDemand::default()),
-            demanded: Condvar::new(),
-            disks: Disks::new(
-                vec![config.wal_dir.clone(), config.data_dir.clone()],
-                config.disk_free_bytes_min,
-            ),
-            series_bounds: SeriesBounds::default(),
-            flushed: tokio::sync::Notify::new(),
-            merges,
-            flush_error: Mutex::new(None),
-            flush_failed: AtomicBool::new(false),
-            config,
-        });
-        recover(&shared)?;
-        let mut threads = Vec::new();
-        let weak = Arc::downgrade(&shared);
-        spawn(&mut threads, "memtable-merge", move || {
-            merge_loop(&weak, &merge_queue)
-        })?;
-        let of_writer = shared.clone();
-        spawn(&mut threads, "wal-writer", move || {
-            write_loop(&of_writer, &commit_queue)
-        })?;
-        let of_flush = shared.clone();
-        spawn(&mut threads, "flush", move || flush_loop(&of_flush))?;
-        Ok(Self {
-            shared,
+        let (merges, merge_queue) = bounded(MERGE_QUEUE);
+        let (commits, commit_queue) = bounded(COMMIT_QUEUE);
+        let (purge, purge_queue) = unbounded();
+        let state = Arc::new(state_of(config, doors, merges, purge)?);
+        recovery::recover(&state)?;
+        let deaths = Deaths::default();
+        let mut engine = Self {
+            state,
             commits: Some(commits),
-            threads,
-        })
-    }
-
-    /// Stores a batch: durable (as `sync` says) and visible when this returns.
-    ///
-    /// # Errors
-    /// When the database or policy does not exist, memory or a disk is full, or the log
-    /// cannot be written. Nothing is stored then.
-    pub async fn write(&self, request: WriteRequest) -> Result<WriteReport> {
-        if let Some(full) = self.disk_full() {
-            return Err(full.into());
-        }
-        if !wait_for_room(&self.shared).await {
-            crate::metrics::write_refused();
-            return Err(StorageError::Full {
-                bytes: self.unflushed_bytes(),
-                limit: self.shared.config.cache_bytes_max,
-            });
-        }
-        let WriteRequest {
-            database,
-            policy,
-            mut batch,
-            origin,
-        } = request;
-        let mut report = WriteReport {
-            rows: 0,
-            dropped: Dropped::default(),
+            workers: Vec::new(),
+            deaths,
         };
-        for _ in 0..ATTEMPTS_MAX {
-            let (created, policy) = self.resolve_policy(&database, policy.as_deref())?;
-            if let Origin::Replicated { version, .. } = origin
-                && version <= created
-            {
-                // It was written to a database or policy of this name that was dropped.
-                return Ok(report);
-            }
-            if origin == Origin::Local {
-                let now = self.shared.clock.now_ns();
-                drop_expired(&mut batch, policy.cutoff(now), &mut report.dropped);
-                self.refuse_new_tables(&database, &policy.name, &mut batch, &mut report.dropped);
-                self.refuse_new_series(&database, &policy.name, &mut batch, &mut report.dropped);
-                self.register_bare_series(&database, &policy.name, &mut batch);
-                self.refuse_conflicts(&database, &policy.name, &mut batch, &mut report.dropped);
-            }
-            if batch.tables.iter().all(|table| table.times.is_empty()) {
-                return Ok(report);
-            }
-            let entry = encode_entry(&database, &policy.name, origin, &batch);
-            let rows = self.prepare(&database, &policy.name, std::mem::take(&mut batch));
-            let stored: usize = rows.iter().map(|(_, rows)| rows.len()).sum();
-            let waiting = tracing::debug_span!("commit", rows = stored, bytes = entry.len());
-            let committed = self.commit(entry, origin, rows).instrument(waiting);
-            match committed.await {
-                Committed::Stored => {
-                    report.rows = stored;
-                    return Ok(report);
-                }
-                Committed::Failed(error) => return Err(error),
-                Committed::Again(entry) => batch = self.decode_again(&entry)?,
-            }
-        }
-        Err(StorageError::Stopped(
-            "the measurement is being dropped over and over".to_string(),
-        ))
+        engine.start("memtable-merge", move |state| {
+            merge_loop(state, &merge_queue)
+        })?;
+        engine.start("wal-writer", move |state| write_loop(state, &commit_queue))?;
+        engine.start("flush", flush_loop)?;
+        engine.start("file-purger", move |state| purge_loop(state, &purge_queue))?;
+        Ok(engine)
     }
 
-    fn decode_again(&self, entry: &[u8]) -> Result<Batch> {
-        decode_entry(entry)
-            .map(|entry| entry.batch)
-            .map_err(|message| StorageError::DamagedLog {
-                sequence: 0,
-                message,
-            })
-    }
-
-    async fn commit(
-        &self,
-        entry: Vec<u8>,
-        origin: Origin,
-        rows: Vec<(Arc<Table>, Rows)>,
-    ) -> Committed {
-        let stopped = || Committed::Failed(StorageError::Stopped("it is shutting down".into()));
-        let Some(commits) = &self.commits else {
-            return stopped();
-        };
-        let (reply, answer) = oneshot::channel();
-        let commit = Commit {
-            entry,
-            origin,
-            rows,
-            reply,
-        };
-        // The queue is emptied once per fsync: waiting here is the back-pressure.
-        if commits.send(commit).is_err() {
-            return stopped();
-        }
-        answer.await.unwrap_or_else(|_| stopped())
-    }
-
-    /// The policy, and the version that created it or its database.
-    fn resolve_policy(&self, database: &str, policy: Option<&str>) -> Result<(Version, Policy)> {
-        let schema = self.shared.schema.read();
-        let database = schema.database(database)?;
-        let policy = database.policy(policy)?.clone();
-        Ok((policy.created.max(database.created), policy))
-    }
-
-    /// Refuses points of measurements that would be more than a database may have.
-    fn refuse_new_tables(
-        &self,
-        database: &str,
-        policy: &str,
-        batch: &mut Batch,
-        dropped: &mut Dropped,
-    ) {
-        let limit = self.shared.config.measurements_max;
-        if limit == 0 {
-            return;
-        }
-        let schema = self.shared.schema.read();
-        let mut count = schema.table_count(database);
-        batch.tables.retain(|part| {
-            let name = name_of(database, policy, &part.measurement);
-            let fits = schema.table(&name).is_some() || count < limit;
-            if fits {
-                count += usize::from(schema.table(&name).is_none());
-            } else {
-                dropped.add(
-                    || {
-                        format!(
-                            "max-measurements-per-database limit exceeded: database \"{database}\" has {count} measurements, measurement \"{}\" was not created",
-                            part.measurement
-                        )
-                    },
-                    part.times.len(),
-                );
-            }
-            fits
-        });
-    }
-
-    /// Refuses points of series that would be more than a database may have.
-    fn refuse_new_series(
-        &self,
-        database: &str,
-        policy: &str,
-        batch: &mut Batch,
-        dropped: &mut Dropped,
-    ) {
-        let limits = Limits {
-            series_max: self.shared.config.series_max,
-            tag_values_max: self.shared.config.tag_values_max,
-        };
-        let limits = (limits, &self.shared.series_bounds);
-        let schema = self.shared.schema.read();
-        refuse_new_series(&schema, limits, (database, policy), batch, dropped);
-    }
-
-    /// InfluxDB's index knows the series of a point whose only field was called time,
-    /// although the point is not stored.
-    fn register_bare_series(&self, database: &str, policy: &str, batch: &mut Batch) {
-        let is_bare = |part: &points::Table| part.times.is_empty();
-        if !batch.tables.iter().any(is_bare) {
-            return;
-        }
-        let (bare, tables) = std::mem::take(&mut batch.tables)
-            .into_iter()
-            .partition(is_bare);
-        batch.tables = tables;
-        // What is not stored has no rows to keep.
-        let _no_rows = self.prepare(database, policy, Batch { tables: bare });
-    }
-
-    fn refuse_conflicts(
-        &self,
-        database: &str,
-        policy: &str,
-        batch: &mut Batch,
-        dropped: &mut Dropped,
-    ) {
-        let mut tables = std::mem::take(&mut batch.tables);
-        tables.sort_by(|a, b| a.measurement.cmp(&b.measurement));
-        for part in tables.chunk_by_mut(|a, b| a.measurement == b.measurement) {
-            let name = name_of(database, policy, &part[0].measurement);
-            let table = self.shared.schema.read().table(&name).cloned();
-            match table {
-                Some(table) => drop_conflicts(&table.read(), part, dropped),
-                None => drop_conflicts(&crate::table::TableInner::default(), part, dropped),
-            }
-        }
-        tables.retain(|table| !table.times.is_empty());
-        batch.tables = tables;
-    }
-
-    fn prepare(&self, database: &str, policy: &str, batch: Batch) -> Vec<(Arc<Table>, Rows)> {
-        by_measurement(batch)
-            .into_iter()
-            .map(|(measurement, parts)| {
-                let table = self.table_or_new(name_of(database, policy, &measurement));
-                let rows = rows_of(&table, parts);
-                (table, rows)
-            })
-            .collect()
-    }
-
-    fn table_or_new(&self, name: TableName) -> Arc<Table> {
-        if let Some(table) = self.shared.schema.read().table(&name) {
-            return table.clone();
-        }
-        self.shared.schema.write().table_or_new(&name)
+    fn start(
+        &mut self,
+        name: &'static str,
+        run: impl FnOnce(&EngineState) + Send + 'static,
+    ) -> Result<()> {
+        let state = self.state.clone();
+        let worker = Worker::start(name, &self.deaths, move || run(&state))?;
+        self.workers.push(worker);
+        Ok(())
     }
 
     /// What a query reads of a measurement in a range of time (both ends included);
@@ -358,7 +119,7 @@ impl Engine {
     /// When the policy does not exist.
     pub fn read_view(&self, name: &TableName, time: (i64, i64)) -> Result<Option<ReadView>> {
         let (table, policy) = {
-            let schema = self.shared.schema.read();
+            let schema = self.state.schema.read();
             let policy = schema
                 .database(&name.database)?
                 .policy(Some(&name.policy))?
@@ -368,14 +129,14 @@ impl Engine {
         let Some(table) = table else {
             return Ok(None);
         };
-        let from = time.0.max(policy.cutoff(self.shared.clock.now_ns()));
-        let (store, footers) = (self.shared.store.clone(), self.shared.footers.clone());
-        ReadView::new(table, (from, time.1), store, footers).map(Some)
+        let from = time.0.max(policy.cutoff(self.state.clock.now_ns()));
+        let data = self.state.data.clone();
+        Ok(Some(ReadView::new(table, (from, time.1), data)))
     }
 
     /// Looks at the schema.
     pub fn with_schema<T>(&self, look: impl FnOnce(&Schema) -> T) -> T {
-        look(&self.shared.schema.read())
+        look(&self.state.schema.read())
     }
 
     /// Writes everything in memory into files and truncates the log.
@@ -383,65 +144,19 @@ impl Engine {
     /// # Errors
     /// When a file or the catalog cannot be written; nothing is lost then.
     pub fn flush(&self) -> Result<()> {
-        flush_all(&self.shared)
-    }
-
-    /// # Errors
-    /// When it exists with another default policy, or the catalog cannot be written.
-    pub fn create_database(&self, name: &str, policy: Option<(&str, &PolicyChange)>) -> Result<()> {
-        ddl::create_database(&self.shared, name, policy)
-    }
-
-    /// # Errors
-    /// When the catalog cannot be written.
-    pub fn drop_database(&self, name: &str) -> Result<()> {
-        ddl::drop_database(&self.shared, name)
-    }
-
-    /// # Errors
-    /// When the database does not exist, the policy exists otherwise, or is refused.
-    pub fn create_policy(&self, database: &str, name: &str, change: &PolicyChange) -> Result<()> {
-        ddl::create_policy(&self.shared, database, name, change)
-    }
-
-    /// # Errors
-    /// When the policy does not exist or the change is refused.
-    pub fn alter_policy(&self, database: &str, name: &str, change: &PolicyChange) -> Result<()> {
-        ddl::alter_policy(&self.shared, database, name, change)
-    }
-
-    /// # Errors
-    /// When the catalog cannot be written.
-    pub fn drop_policy(&self, database: &str, name: &str) -> Result<()> {
-        ddl::drop_policy(&self.shared, database, name)
-    }
-
-    /// Drops a measurement in all policies; true when there was one.
-    ///
-    /// # Errors
-    /// When the database does not exist.
-    pub fn drop_measurement(&self, database: &str, measurement: &str) -> Result<bool> {
-        ddl::drop_measurement(&self.shared, database, measurement)
-    }
-
-    /// Deletes points of one measurement.
-    ///
-    /// # Errors
-    /// When a regular expression is invalid or the catalog cannot be written.
-    pub fn delete(&self, request: &DeleteRequest<'_>) -> Result<()> {
-        ddl::delete(&self.shared, request)
+        flush_all(&self.state)
     }
 
     /// Where the log stands.
     #[must_use]
     pub fn positions(&self) -> Positions {
-        *self.shared.positions.lock()
+        *self.state.positions.lock()
     }
 
     /// Bytes of points that no file holds yet.
     #[must_use]
     pub fn unflushed_bytes(&self) -> usize {
-        self.shared
+        self.state
             .unflushed_bytes
             .load(std::sync::atomic::Ordering::Relaxed)
     }
@@ -454,54 +169,76 @@ impl Engine {
     /// Why the last flush failed, until one succeeds.
     #[must_use]
     pub fn flush_error(&self) -> Option<String> {
-        self.shared.flush_error.lock().clone()
+        self.state.flush_error.lock().clone()
     }
 
     /// The disk that has too little room for writes, if one has.
     #[must_use]
     pub fn disk_full(&self) -> Option<DiskFull> {
-        self.shared.disks.full()
+        self.state.disks.full()
     }
 
     /// Nanoseconds since 1970, as the engine sees it.
     #[must_use]
     pub fn now_ns(&self) -> i64 {
-        self.shared.clock.now_ns()
+        self.state.clock.now_ns()
+    }
+
+    /// The threads of the engine that ended by a panic: it needs a restart.
+    #[must_use]
+    pub fn dead_workers(&self) -> Vec<&'static str> {
+        self.deaths.names()
     }
 }
 
-fn name_of(database: &str, policy: &str, measurement: &str) -> TableName {
-    TableName {
-        database: database.to_string(),
-        policy: policy.to_string(),
-        measurement: measurement.to_string(),
-    }
-}
-
-fn spawn(
-    threads: &mut Vec<JoinHandle<()>>,
-    name: &str,
-    run: impl FnOnce() + Send + 'static,
-) -> Result<()> {
-    let thread = std::thread::Builder::new()
-        .name(name.to_string())
-        .spawn(run)
-        .map_err(|error| StorageError::Stopped(format!("no thread {name}: {error}")))?;
-    threads.push(thread);
-    Ok(())
+/// What all threads share, before anything was recovered.
+fn state_of(
+    config: EngineConfig,
+    doors: Doors,
+    merges: Sender<Option<Arc<Table>>>,
+    purge: PurgeQueue,
+) -> Result<EngineState> {
+    let effects = doors.effects;
+    let store = LocalStore::open(&config.data_dir, effects.clone())?;
+    Ok(EngineState {
+        clock: HybridClock::new(config.node_id, doors.clock),
+        catalog: Catalog::open(&config.meta_dir, effects.clone())?,
+        wal: Wal::open(&config.wal_dir, effects)?,
+        data: Arc::new(DataFiles::new(store, config.footer_bytes_max)),
+        purge,
+        schema: RwLock::new(Schema::default()),
+        positions: Mutex::new(Positions::default()),
+        flushing: Mutex::new(()),
+        unflushed_bytes: AtomicUsize::new(0),
+        oldest: Mutex::new(None),
+        file_id: AtomicU64::new(0),
+        tombstone_seq: AtomicU64::new(0),
+        flushed_for_delete: Mutex::new(None),
+        demand: Mutex::new(FlushDemand::default()),
+        demanded: Condvar::new(),
+        disks: Disks::new(
+            vec![config.wal_dir.clone(), config.data_dir.clone()],
+            config.disk_free_bytes_min,
+        ),
+        series_bounds: SeriesBounds::default(),
+        flushed: tokio::sync::Notify::new(),
+        merges,
+        flush_error: Mutex::new(None),
+        flush_failed: AtomicBool::new(false),
+        config,
+    })
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // The writer ends with its queue, the flush thread when told; the merge thread
-        // with the last reference to what they share, so it is not waited for.
+        // The writer ends with its queue, the others when they are told.
         self.commits = None;
-        self.shared.demand.lock().stop = true;
-        self.shared.demanded.notify_all();
-        for thread in self.threads.drain(1..) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the storage engine panicked");
-            }
+        self.state.demand.lock().stop = true;
+        self.state.demanded.notify_all();
+        let _ended = self.state.merges.send(None);
+        let _ended = self.state.purge.send(Purge::Stop);
+        for worker in self.workers.drain(..) {
+            worker.join();
         }
     }
 }

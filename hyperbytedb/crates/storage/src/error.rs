@@ -52,6 +52,10 @@ pub enum StorageError {
     DamagedLog { sequence: u64, message: String },
     #[error("the record of {what} is damaged: {message}")]
     DamagedRecord { what: String, message: String },
+    #[error(
+        "the catalog has format {format}, and this version knows formats up to {known}: it was written by a newer version of HyperbyteDB, start that one"
+    )]
+    LaterFormat { format: u64, known: u64 },
     #[error("the storage engine has stopped: {0}")]
     Stopped(String),
     #[error("invalid regular expression {pattern}: {message}")]

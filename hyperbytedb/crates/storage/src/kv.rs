@@ -3,22 +3,35 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rocksdb::{DB, DBCompressionType, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
+use rocksdb::{
+    BlockBasedOptions, BoundColumnFamily, ColumnFamilyDescriptor, DBCompressionType,
+    DBWithThreadMode, Direction, FlushOptions, IteratorMode, MultiThreaded, Options, WriteBatch,
+    WriteOptions,
+};
 
-use crate::effects::Effects;
+use crate::effects::{Effects, Synced};
 use crate::error::{Result, StorageError};
 
-/// A RocksDB database in one directory, with one column family.
+type Database = DBWithThreadMode<MultiThreaded>;
+
+/// The column family that every database has.
+pub const DEFAULT_FAMILY: &str = "default";
+
+/// A RocksDB database in one directory.
 pub struct Kv {
-    db: DB,
+    db: Database,
+    purpose: Purpose,
     path: PathBuf,
+    /// As of the opening.
+    families: Vec<String>,
     effects: Arc<dyn Effects>,
 }
 
 /// What a database is used for; decides its tuning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Appended in key order, truncated from the front, hardly read.
+    /// Appended in key order in one column family after the other, each of which goes as
+    /// a whole; hardly read.
     Log,
     /// Small records, read as a whole at start.
     Metadata,
@@ -29,6 +42,8 @@ fn options(purpose: Purpose) -> Options {
     options.create_if_missing(true);
     options.set_keep_log_file_num(4);
     options.set_max_open_files(256);
+    // Four MiB by default, of a list of few files.
+    options.set_manifest_preallocation_size(64 << 10);
     match purpose {
         Purpose::Log => {
             // Entries leave by truncation soon after they came: merging files of
@@ -40,7 +55,10 @@ fn options(purpose: Purpose) -> Options {
             options.set_level_zero_slowdown_writes_trigger(10_000);
             options.set_level_zero_stop_writes_trigger(20_000);
             options.set_compression_type(DBCompressionType::Lz4);
-            options.set_max_total_wal_size(256 << 20);
+            options.set_max_total_wal_size(64 << 20);
+            let mut blocks = BlockBasedOptions::default();
+            blocks.disable_cache();
+            options.set_block_based_table_factory(&blocks);
         }
         Purpose::Metadata => {
             options.set_write_buffer_size(8 << 20);
@@ -58,13 +76,96 @@ impl Kv {
     pub fn open(path: &Path, purpose: Purpose, effects: Arc<dyn Effects>) -> Result<Self> {
         std::fs::create_dir_all(path)
             .map_err(|error| StorageError::io("cannot create directory", path, error))?;
-        let db = DB::open(&options(purpose), path)
-            .map_err(|error| StorageError::io("cannot open database", path, error))?;
+        let fail = |error: rocksdb::Error| StorageError::io("cannot open database", path, error);
+        let mut families = vec![DEFAULT_FAMILY.to_string()];
+        // The file without which there is no database yet.
+        if path.join("CURRENT").exists() {
+            families = Database::list_cf(&options(purpose), path).map_err(fail)?;
+        }
+        let of_family = |name| ColumnFamilyDescriptor::new(name, options(purpose));
+        let described = families.iter().map(of_family);
+        let db = Database::open_cf_descriptors(&options(purpose), path, described).map_err(fail)?;
+        families.retain(|name| name != DEFAULT_FAMILY);
         Ok(Self {
             db,
+            purpose,
+            families,
             path: path.to_path_buf(),
             effects,
         })
+    }
+
+    fn family(&self, name: &str) -> Result<Arc<BoundColumnFamily<'_>>> {
+        self.db.cf_handle(name).ok_or_else(|| {
+            let missing = format!("it has no column family {name}");
+            StorageError::io("cannot use database", &self.path, missing)
+        })
+    }
+
+    /// The names of the column families that there were at the opening, without the
+    /// default one.
+    #[must_use]
+    pub fn families(&self) -> &[String] {
+        &self.families
+    }
+
+    /// # Errors
+    /// When RocksDB cannot write.
+    pub fn create_family(&self, name: &str) -> Result<()> {
+        self.effects
+            .before("kv family create")
+            .and_then(|()| {
+                let options = options(self.purpose);
+                self.db
+                    .create_cf(name, &options)
+                    .map_err(std::io::Error::other)
+            })
+            .map_err(|error| StorageError::io("cannot write to", &self.path, error))
+    }
+
+    /// Removes a column family with all its files; one that does not exist is no error.
+    ///
+    /// # Errors
+    /// When RocksDB cannot write.
+    pub fn drop_family(&self, name: &str) -> Result<()> {
+        if self.db.cf_handle(name).is_none() {
+            return Ok(());
+        }
+        self.effects
+            .before("kv family drop")
+            .and_then(|()| self.db.drop_cf(name).map_err(std::io::Error::other))
+            .map_err(|error| StorageError::io("cannot write to", &self.path, error))
+    }
+
+    /// Writes records into a column family, all or none; with `sync` they are on disk
+    /// afterwards.
+    ///
+    /// # Errors
+    /// As [`Kv::write`].
+    pub fn write_into<'a, K: AsRef<[u8]>>(
+        &self,
+        family: &str,
+        records: impl Iterator<Item = (K, &'a [u8])>,
+        sync: bool,
+    ) -> Result<()> {
+        let family = self.family(family)?;
+        let mut batch = WriteBatch::default();
+        for (key, value) in records {
+            batch.put_cf(&family, key, value);
+        }
+        self.write(batch, sync)
+    }
+
+    /// Begins to move what a column family has in memory into a file.
+    ///
+    /// # Errors
+    /// When RocksDB cannot.
+    pub fn release_family(&self, name: &str) -> Result<()> {
+        let mut options = FlushOptions::default();
+        options.set_wait(false);
+        self.db
+            .flush_cf_opt(&self.family(name)?, &options)
+            .map_err(|error| StorageError::io("cannot write to", &self.path, error))
     }
 
     /// Applies all of `batch` or nothing; with `sync`, it is on disk afterwards.
@@ -80,6 +181,11 @@ impl Kv {
                 self.db
                     .write_opt(batch, &options)
                     .map_err(std::io::Error::other)
+            })
+            .inspect(|()| {
+                if sync {
+                    self.effects.synced(Synced::Database(&self.path));
+                }
             })
             .map_err(|error| StorageError::io("cannot write to", &self.path, error))
     }
@@ -103,6 +209,7 @@ impl Kv {
         self.effects
             .before("kv sync")
             .and_then(|()| self.db.flush_wal(true).map_err(std::io::Error::other))
+            .inspect(|()| self.effects.synced(Synced::Database(&self.path)))
             .map_err(|error| StorageError::io("cannot sync", &self.path, error))
     }
 
@@ -114,20 +221,19 @@ impl Kv {
             .map_err(|error| StorageError::io("cannot read from", &self.path, error))
     }
 
-    /// Calls `visit` with each key and value from `start` on, in key order, until it
-    /// returns false.
+    /// Calls `visit` with each key and value of a column family from `start` on, in key
+    /// order, until it returns false.
     ///
     /// # Errors
     /// When RocksDB cannot read, or the error of `visit`.
     pub fn scan(
         &self,
+        family: &str,
         start: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<bool>,
     ) -> Result<()> {
-        for item in self
-            .db
-            .iterator(IteratorMode::From(start, Direction::Forward))
-        {
+        let from = IteratorMode::From(start, Direction::Forward);
+        for item in self.db.iterator_cf(&self.family(family)?, from) {
             let (key, value) =
                 item.map_err(|error| StorageError::io("cannot read from", &self.path, error))?;
             if !visit(&key, &value)? {
@@ -137,7 +243,7 @@ impl Kv {
         Ok(())
     }
 
-    /// As [`Kv::scan`], for all keys that begin with `prefix`.
+    /// Calls `visit` for all keys of the default column family that begin with `prefix`.
     ///
     /// # Errors
     /// As [`Kv::scan`].
@@ -146,7 +252,7 @@ impl Kv {
         prefix: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>,
     ) -> Result<()> {
-        self.scan(prefix, |key, value| {
+        self.scan(DEFAULT_FAMILY, prefix, |key, value| {
             if !key.starts_with(prefix) {
                 return Ok(false);
             }
@@ -155,28 +261,39 @@ impl Kv {
         })
     }
 
-    /// The last key of the database.
+    /// The last key of a column family up to `bound`, included.
     ///
     /// # Errors
     /// When RocksDB cannot read.
-    pub fn last_key(&self) -> Result<Option<Vec<u8>>> {
-        match self.db.iterator(IteratorMode::End).next() {
+    pub fn last_key(&self, family: &str, bound: &[u8]) -> Result<Option<Vec<u8>>> {
+        let from = IteratorMode::From(bound, Direction::Reverse);
+        match self.db.iterator_cf(&self.family(family)?, from).next() {
             None => Ok(None),
             Some(Ok((key, _))) => Ok(Some(key.to_vec())),
             Some(Err(error)) => Err(StorageError::io("cannot read from", &self.path, error)),
         }
     }
 
-    /// Removes all keys in `[from, to)` and gives whole files back to the disk.
+    /// Removes a range of keys (its end is excluded) and sets a record, both in the
+    /// default column family, and writes anew what of the family is in the way of giving
+    /// the removed bytes back to the disk. What it has in memory goes into a file.
     ///
     /// # Errors
     /// When RocksDB cannot write.
-    pub fn delete_range(&self, from: &[u8], to: &[u8]) -> Result<()> {
+    pub fn replace<K: AsRef<[u8]>>(
+        &self,
+        key: &[u8],
+        value: &[u8],
+        removed: Option<(K, K)>,
+    ) -> Result<()> {
         let mut batch = WriteBatch::default();
-        batch.delete_range(from, to);
+        if let Some((from, to)) = removed {
+            batch.delete_range(from, to);
+        }
+        batch.put(key, value);
         self.write(batch, false)?;
-        self.db
-            .delete_file_in_range(from, to)
-            .map_err(|error| StorageError::io("cannot truncate", &self.path, error))
+        self.release_memory()?;
+        self.db.compact_range(None::<&[u8]>, None::<&[u8]>);
+        Ok(())
     }
 }

@@ -7,9 +7,11 @@
 
 use std::sync::Arc;
 
-use crate::merge::{Hide, MergeOptions, merge};
+use crate::memtable::run::Run;
 use crate::rows::Rows;
-use crate::run::Run;
+use crate::rows::merge::{MergeOptions, merge};
+
+pub mod run;
 
 /// Runs of one tier before they are merged.
 const FAN_IN: usize = 8;
@@ -92,26 +94,6 @@ impl Memtable {
         self.runs.extend(merged);
         self.bytes = self.runs.iter().map(|run| run.bytes).sum();
     }
-
-    /// Drops what a tombstone hides.
-    pub fn apply_tombstone(&mut self, hide: &dyn Hide) {
-        self.runs = hidden_from(&self.runs, hide);
-        self.bytes = self.runs.iter().map(|run| run.bytes).sum();
-    }
-}
-
-/// Runs without what is hidden.
-#[must_use]
-pub fn hidden_from(runs: &[Run], hide: &dyn Hide) -> Vec<Run> {
-    runs.iter()
-        .filter_map(|run| {
-            let options = MergeOptions {
-                hide,
-                ..MergeOptions::default()
-            };
-            Run::new(merge(&[&run.rows], &options))
-        })
-        .collect()
 }
 
 /// One run of several.

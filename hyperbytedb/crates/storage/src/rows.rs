@@ -9,6 +9,8 @@ use arrow::compute::take;
 use crate::clock::Version;
 use crate::series::SeriesId;
 
+pub mod merge;
+
 /// Numbers a field column (a name with a type) within its measurement.
 pub type ColumnId = u32;
 

@@ -6,7 +6,13 @@ use points::TagSet;
 use std::borrow::Cow;
 use std::hash::BuildHasher;
 
-use crate::tag_index::{SeriesSet, TagIndex};
+use crate::series::tag_index::{SeriesSet, TagIndex};
+
+pub mod filter;
+pub mod order;
+pub mod tag_index;
+#[cfg(test)]
+mod tests;
 
 /// Numbers a series within its measurement, for as long as the process runs.
 pub type SeriesId = u32;
@@ -237,7 +243,7 @@ thread_local! {
 }
 
 #[cfg(test)]
-mod tests {
+mod key_tests {
     use super::*;
     use proptest::prelude::*;
 

@@ -1,41 +1,27 @@
 //! One measurement in one retention policy: its schema, series, memtable and files.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use points::FieldType;
-use serde::{Deserialize, Serialize};
 
+use crate::catalog::file::VERSION_COLUMN;
+use crate::catalog::record::{ColumnDef, TableName};
 use crate::clock::Version;
-use crate::delete::{ResolvedTombstone, Tombstones};
-use crate::error::Result;
-use crate::files::{FileEntry, VERSION_COLUMN};
+use crate::files::FileHandle;
 use crate::memtable::Memtable;
+use crate::memtable::run::Run;
 use crate::rows::ColumnId;
-use crate::run::Run;
-use crate::series::SeriesIndex;
+use crate::series::tag_index::SeriesSet;
+use crate::series::{SeriesId, SeriesIndex};
+use crate::table::tombstone::{DatabaseTombstone, Tombstones};
 
-/// Names a measurement in a retention policy of a database.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct TableName {
-    pub database: String,
-    pub policy: String,
-    pub measurement: String,
-}
-
-/// A field of one type, and its column in files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ColumnDef {
-    pub name: String,
-    #[serde(with = "field_type")]
-    pub field_type: FieldType,
-    /// The column's name in files: the field's own, unless a tag or a field of another
-    /// type had it before.
-    pub physical: String,
-}
+pub mod schema;
+pub mod series_bounds;
+pub mod tombstone;
 
 /// A measurement.
 pub struct Table {
@@ -54,10 +40,22 @@ pub struct TableInner {
     pub memtable: Memtable,
     /// Runs on their way into files.
     pub frozen: Vec<Run>,
-    pub files: Vec<Arc<FileEntry>>,
+    pub files: Vec<Arc<FileHandle>>,
     pub tombstones: Tombstones,
     /// The catalog's record of the columns is behind.
     pub schema_changed: bool,
+    /// Deletes that are looking for series without points.
+    watches: Vec<Watch>,
+}
+
+/// What a delete wants to know of writes that come while it looks for series without
+/// points.
+struct Watch {
+    stone: Arc<DatabaseTombstone>,
+    /// Whether all that there was is older than the delete.
+    all_older: bool,
+    /// Series that got a row which the delete does not hide.
+    written: SeriesSet,
 }
 
 impl Table {
@@ -68,6 +66,14 @@ impl Table {
             dropped: AtomicBool::new(false),
             inner: RwLock::new(TableInner::default()),
         }
+    }
+
+    /// One that is in no schema any more.
+    #[must_use]
+    pub fn dropped(name: TableName) -> Self {
+        let table = Self::new(name);
+        table.mark_dropped();
+        table
     }
 
     pub fn read(&self) -> RwLockReadGuard<'_, TableInner> {
@@ -139,7 +145,7 @@ impl TableInner {
             name == "time"
                 || name.starts_with(VERSION_COLUMN)
                 || name.starts_with("__tag__")
-                || self.series.index().values(name).is_some()
+                || self.has_tag(name)
                 || self.columns.iter().any(|column| column.physical == name)
         };
         let mut name = field.to_string();
@@ -150,6 +156,12 @@ impl TableInner {
             name.push('_');
         }
         name
+    }
+
+    /// Whether a tag of that name is in memory or in a file.
+    fn has_tag(&self, key: &str) -> bool {
+        let in_file = |file: &Arc<FileHandle>| file.tag_keys.iter().any(|other| other == key);
+        self.series.index().values(key).is_some() || self.files.iter().any(in_file)
     }
 
     /// The type in which a field is read when it has several: the first in the order
@@ -168,68 +180,119 @@ impl TableInner {
         fields
     }
 
-    /// The version below which nothing was ever merged in place: of all in memory.
+    /// Bytes of points that no file holds yet.
     #[must_use]
     pub fn unflushed_bytes(&self) -> usize {
         self.memtable.bytes() + self.frozen.iter().map(|run| run.bytes).sum::<usize>()
     }
 
-    /// Resolves tombstones for series that came since.
-    ///
-    /// # Errors
-    /// When a regular expression is invalid.
-    pub fn extend_tombstones(&mut self) -> Result<()> {
-        for stone in &mut self.tombstones.0 {
-            match Arc::get_mut(stone) {
-                Some(stone) => stone.extend(&self.series),
-                None => {
-                    *stone = Arc::new(ResolvedTombstone::new(
-                        stone.tombstone.clone(),
-                        &self.series,
-                    )?);
-                }
+    /// The numbers of some series by their keys, new ones where need be, which meet the
+    /// tombstones from then on.
+    pub fn register_series(&mut self, keys: &[Vec<u8>]) -> Vec<SeriesId> {
+        let numbers = keys.iter().map(|key| self.series.insert(key).0).collect();
+        self.tombstones.extend(&self.series);
+        numbers
+    }
+
+    /// Adds a run of rows of one version; true when there is something to merge.
+    pub fn push_run(&mut self, run: Run) -> bool {
+        for watch in &mut self.watches {
+            if run.max_version > watch.stone.tombstone.version {
+                watch
+                    .written
+                    .extend(run.stretches(None).map(|of| of.series));
             }
         }
-        Ok(())
+        self.memtable.push(run)
     }
 
-    /// The highest version of any tombstone over the whole measurement.
+    /// Adds a tombstone of the database.
+    pub fn push_tombstone(&mut self, stone: Arc<DatabaseTombstone>) {
+        self.tombstones.push(stone, &self.series);
+    }
+
+    /// Begins to note which series are written after a delete.
+    pub fn watch(&mut self, stone: Arc<DatabaseTombstone>) {
+        self.watches.push(Watch {
+            all_older: self.max_version() < stone.tombstone.version,
+            stone,
+            written: SeriesSet::new(),
+        });
+    }
+
+    fn watch_of(&self, stone: &Arc<DatabaseTombstone>) -> Option<&Watch> {
+        let mut watches = self.watches.iter();
+        watches.find(|watch| Arc::ptr_eq(&watch.stone, stone))
+    }
+
+    /// Whether all that there was at [`TableInner::watch`] was older than the delete.
     #[must_use]
-    pub fn dropped_at(&self) -> Version {
-        self.tombstones
-            .0
-            .iter()
-            .filter(|stone| {
-                stone.tombstone.series == crate::delete::SeriesPredicate::All
-                    && stone.tombstone.min_time == i64::MIN
-                    && stone.tombstone.max_time == i64::MAX
-            })
-            .map(|stone| stone.tombstone.version)
-            .max()
-            .unwrap_or(Version::ZERO)
-    }
-}
-
-/// Field types in catalog records: their InfluxDB names.
-mod field_type {
-    use points::FieldType;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub fn serialize<S: Serializer>(value: &FieldType, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(value)
+    pub fn was_older(&self, stone: &Arc<DatabaseTombstone>) -> bool {
+        self.watch_of(stone).is_some_and(|watch| watch.all_older)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FieldType, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        [
-            FieldType::Float,
-            FieldType::Integer,
-            FieldType::Unsigned,
-            FieldType::String,
-            FieldType::Boolean,
-        ]
-        .into_iter()
-        .find(|candidate| candidate.to_string() == text)
-        .ok_or_else(|| D::Error::custom(format!("unknown field type {text}")))
+    /// The series that were written since [`TableInner::watch`].
+    #[must_use]
+    pub fn written_since(&self, stone: &Arc<DatabaseTombstone>) -> SeriesSet {
+        let written = self.watch_of(stone).map(|watch| watch.written.clone());
+        written.unwrap_or_default()
+    }
+
+    /// Ends [`TableInner::watch`].
+    pub fn unwatch(&mut self, stone: &Arc<DatabaseTombstone>) {
+        self.watches
+            .retain(|watch| !Arc::ptr_eq(&watch.stone, stone));
+    }
+
+    /// Puts files in the place of others, which go when their last reader is gone.
+    pub fn replace_files(&mut self, removed: &[u64], added: Vec<Arc<FileHandle>>) {
+        self.files.retain(|file| {
+            let goes = removed.contains(&file.id);
+            if goes {
+                file.mark_obsolete();
+            }
+            !goes
+        });
+        self.files.extend(added);
+    }
+
+    /// Whether memory or a file may have a value of a column in a range of time (both ends
+    /// included).
+    #[must_use]
+    pub fn has_values(&self, column: ColumnId, time: (i64, i64)) -> bool {
+        let physical = &self.columns[column as usize].physical;
+        let in_file = |file: &Arc<FileHandle>| {
+            file.min_time <= time.1
+                && file.max_time >= time.0
+                && file.columns.iter().any(|own| own.physical == *physical)
+        };
+        let mut runs = self.memtable.runs().iter().chain(&self.frozen);
+        self.files.iter().any(in_file) || runs.any(|run| run.has_values(column, time))
+    }
+
+    /// The columns that may have a value in a range of time (both ends included).
+    #[must_use]
+    pub fn columns_within(&self, time: (i64, i64)) -> Vec<&ColumnDef> {
+        let met = |file: &&Arc<FileHandle>| file.min_time <= time.1 && file.max_time >= time.0;
+        let files = self.files.iter().filter(met);
+        let in_files: HashSet<&str> = files
+            .flat_map(|file| file.columns.iter().map(|own| own.physical.as_str()))
+            .collect();
+        let columns = self.columns.iter().enumerate();
+        let within = columns.filter(|(id, column)| {
+            let mut runs = self.memtable.runs().iter().chain(&self.frozen);
+            in_files.contains(column.physical.as_str())
+                || runs.any(|run| run.has_values(*id as ColumnId, time))
+        });
+        within.map(|(_, column)| column).collect()
+    }
+
+    /// The highest version of any value.
+    #[must_use]
+    pub fn max_version(&self) -> Version {
+        let runs = self.memtable.runs().iter().chain(&self.frozen);
+        let of_runs = runs.map(|run| run.max_version).max();
+        let of_files = self.files.iter().map(|file| file.max_version).max();
+        of_runs.max(of_files).unwrap_or(Version::ZERO)
     }
 }

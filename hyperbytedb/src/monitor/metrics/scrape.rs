@@ -40,7 +40,7 @@ pub(super) mod gauge {
     pub const SERIES: &str = "hyperbytedb_series";
     pub const TOMBSTONES: &str = "hyperbytedb_tombstones";
     pub const FOOTERS: &str = "hyperbytedb_footer_cache_entries";
-    pub const FOOTERS_MAX: &str = "hyperbytedb_footer_cache_limit_entries";
+    pub const FOOTER_BYTES_MAX: &str = "hyperbytedb_footer_cache_limit_bytes";
     pub const FOOTER_BYTES: &str = "hyperbytedb_footer_cache_bytes";
     pub const QUERY_REQUESTS: &str = "hyperbytedb_query_requests_total";
     pub const QUERIES_RUNNING: &str = "hyperbytedb_queries_running";
@@ -139,7 +139,7 @@ fn engine(status: &EngineStatus) {
     );
     set(gauge::FLUSHING, u64::from(status.flushing));
     set(gauge::FOOTERS, status.footers as u64);
-    set(gauge::FOOTERS_MAX, status.footers_max as u64);
+    set(gauge::FOOTER_BYTES_MAX, status.footer_bytes_max as u64);
     set(gauge::FOOTER_BYTES, status.footer_bytes as u64);
     if let Some(positions) = status.positions {
         set(gauge::WAL_LAST, positions.visible);

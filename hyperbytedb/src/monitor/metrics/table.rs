@@ -216,7 +216,10 @@ pub const TABLE: &[Metric] = &[
         "Deletes that queries still have to look at.",
     ),
     level(gauge::FOOTERS, "Footers of files that are kept in memory."),
-    level(gauge::FOOTERS_MAX, "Footers that can be kept."),
+    level(
+        gauge::FOOTER_BYTES_MAX,
+        "Bytes of footers that can be kept (query.footer_cache_mb).",
+    ),
     level(gauge::FOOTER_BYTES, "Bytes of these footers, about."),
     counter(gauge::QUERY_REQUESTS, "Requests to /query."),
     metric(

@@ -1,7 +1,7 @@
 //! Where a scan's rows come from: files that ClickHouse reads itself, and rows in
 //! memory that it gets as Arrow streams.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use chdb::{TableReader, identifier, literal};
 use points::FieldType;
-use storage::{FileEntry, ReadView, Rows, Run, StorageError, tag_array, tag_column};
+use storage::{FileEntry, FileHandle, ReadView, Rows, Run, StorageError, tag_array};
 
 use super::layout::{FieldColumn, Layout, arrow_type};
 
@@ -59,8 +59,9 @@ pub fn sources_of(view: &Arc<ReadView>, layout: &Arc<Layout>) -> Result<Sources,
             _ => scanned.push(file),
         }
     }
-    if !scanned.is_empty() {
-        sources.selects.push(select_files(view, layout, &scanned));
+    for (tags, files) in by_tag_columns(layout, scanned) {
+        let select = select_files(view, layout, &tags, &files);
+        sources.selects.push(select);
     }
     for run in &view.runs {
         if !view.is_merged(run.min_time, run.max_time) {
@@ -84,7 +85,7 @@ pub fn sources_of(view: &Arc<ReadView>, layout: &Arc<Layout>) -> Result<Sources,
 /// Rows that are handed to the engine in memory, made as they are read.
 enum Part {
     /// The selected rows of a file.
-    File(Arc<FileEntry>),
+    File(Arc<FileHandle>),
     Run(Run),
     /// A slice of a window, merged.
     Slice((i64, i64)),
@@ -114,15 +115,43 @@ fn outside_windows(view: &ReadView) -> String {
     parts.join(" AND ")
 }
 
-fn select_files(view: &ReadView, layout: &Layout, files: &[&FileEntry]) -> String {
+/// The columns of the layout's tags in a file; `None` where a field has the column that
+/// the tag would have.
+type TagColumns = Vec<Option<String>>;
+
+/// The files by how they name the columns of tags: a field that was there before a tag of
+/// its name keeps its column.
+fn by_tag_columns<'f>(
+    layout: &Layout,
+    files: Vec<&'f FileEntry>,
+) -> BTreeMap<TagColumns, Vec<&'f FileEntry>> {
+    let column = |file: &FileEntry, key: &String| {
+        let column = file.tag_column(key);
+        let is_field = file.columns.iter().any(|field| field.physical == column);
+        (!is_field).then_some(column)
+    };
+    let mut groups: BTreeMap<TagColumns, Vec<&FileEntry>> = BTreeMap::new();
+    for file in files {
+        let columns = layout.tags.iter().map(|key| column(file, key)).collect();
+        groups.entry(columns).or_default().push(file);
+    }
+    groups
+}
+
+fn select_files(
+    view: &ReadView,
+    layout: &Layout,
+    tags: &TagColumns,
+    files: &[&FileEntry],
+) -> String {
     // With the table's name before it a column is never taken for one of the short names.
     let mut columns = vec!["toUnixTimestamp64Nano(s.time) AS t".to_string()];
     let mut structure = vec!["`time` DateTime64(9, \'UTC\')".to_string()];
-    for (at, key) in layout.tags.iter().enumerate() {
+    for (at, (key, column)) in layout.tags.iter().zip(tags).enumerate() {
         let known =
             view.tag_keys.contains(key) || files.iter().any(|file| file.tag_keys.contains(key));
-        if known {
-            let name = identifier(&tag_column(key));
+        if let Some(column) = column.as_ref().filter(|_| known) {
+            let name = identifier(column);
             structure.push(format!("{name} LowCardinality(String)"));
             columns.push(format!("s.{name} AS g{at}"));
         } else {

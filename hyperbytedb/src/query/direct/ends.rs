@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::Array;
-use storage::{ColumnId, FileEntry, FilePart, ReadView, Rows, Run, RunPart, SeriesId, SeriesSet};
+use storage::{ColumnId, FileHandle, FilePart, ReadView, Rows, Run, RunPart, SeriesId, SeriesSet};
 
 use super::parts::{PART_ROWS, Part, Parts, for_each};
 use super::reader::AGGREGATED_VALUES;
@@ -65,7 +65,7 @@ pub fn cost(series: u64) -> u64 {
 
 /// What may hold ends.
 enum Source {
-    File(Arc<FileEntry>),
+    File(Arc<FileHandle>),
     Run(Run),
     /// A slice of time in which sources overlap.
     Slice((i64, i64)),

@@ -111,7 +111,8 @@ impl Show<'_> {
             if !wanted.contains(&name) {
                 continue;
             }
-            let fields = self.fields(&database, &policy, &name);
+            let table = table_name(&database, &policy, &name);
+            let fields = self.catalog.field_types(&table);
             let fields = page(fields, statement.limit, statement.offset);
             if fields.is_empty() {
                 continue;
@@ -134,14 +135,17 @@ impl Show<'_> {
         policy: &str,
         measurement: &str,
     ) -> Vec<(String, crate::query::scan::FieldType)> {
-        let table = TableName {
-            database: database.to_owned(),
-            policy: policy.to_owned(),
-            measurement: measurement.to_owned(),
-        };
         self.catalog
-            .table(&table)
+            .table(&table_name(database, policy, measurement))
             .map(|info| info.fields)
             .unwrap_or_default()
+    }
+}
+
+fn table_name(database: &str, policy: &str, measurement: &str) -> TableName {
+    TableName {
+        database: database.to_owned(),
+        policy: policy.to_owned(),
+        measurement: measurement.to_owned(),
     }
 }

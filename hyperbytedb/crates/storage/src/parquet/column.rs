@@ -1,8 +1,6 @@
 //! Reads chosen rows of a column of numbers of 64 bits.
 
-use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -16,6 +14,7 @@ use parquet::file::page_index::offset_index::PageLocation;
 
 use super::footer::Footer;
 use super::page::{Header, Packing, PageError, Scratch};
+use crate::files::ReadAt;
 
 /// Bytes that are read at once, about.
 const READ_BYTES: i64 = 1 << 20;
@@ -31,7 +30,7 @@ const READ_BYTES_MAX: usize = 1 << 28;
 /// # Errors
 /// When the file cannot be read or is damaged.
 pub fn read(
-    file: &File,
+    file: &dyn ReadAt,
     footer: &Footer,
     leaf: usize,
     rows: &[Range<u64>],
@@ -162,7 +161,7 @@ impl Values {
 
 /// The column in one row group.
 struct ChunkReader<'a> {
-    file: &'a File,
+    file: &'a dyn ReadAt,
     footer: &'a Footer,
     places: &'a [PageLocation],
     dictionary_at: Option<i64>,
@@ -361,7 +360,7 @@ fn end_of(page: &PageLocation) -> i64 {
 }
 
 /// Replaces the buffer by bytes of a file.
-fn read_at(file: &File, bytes: Range<i64>, out: &mut Vec<u8>) -> Result<(), PageError> {
+fn read_at(file: &dyn ReadAt, bytes: Range<i64>, out: &mut Vec<u8>) -> Result<(), PageError> {
     let length = usize::try_from(bytes.end.saturating_sub(bytes.start));
     let (Ok(from), Ok(length @ ..=READ_BYTES_MAX)) = (u64::try_from(bytes.start), length) else {
         return Err(PageError::Damaged("the index of the pages is damaged"));

@@ -1,9 +1,7 @@
 //! Footers of Parquet files, parsed once and kept: where each series' rows are, and what
 //! times the pages have.
 
-use std::fs::File;
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,13 +11,15 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
+use super::chunks::Chunks;
 use super::dictionaries::Dictionaries;
 use super::intervals::Intervals;
 use super::series_ranges::{self, SeriesList, Span};
 use super::{INTERVALS_KEY, SERIES_KEY};
 use crate::error::{Result, StorageError};
+use crate::files::LocalStore;
+use crate::series::tag_index::SeriesSet;
 use crate::series::{SeriesId, SeriesIndex};
-use crate::tag_index::SeriesSet;
 
 /// A file's footer, parsed once.
 pub struct Footer {
@@ -113,9 +113,11 @@ pub struct TimePage {
     pub max_time: i64,
 }
 
-/// Footers that were used lately.
+/// Footers that were used lately, by the paths that the catalog has.
 pub struct FooterCache {
-    footers: Mutex<LruCache<PathBuf, Arc<Footer>>>,
+    footers: Mutex<LruCache<String, Arc<Footer>>>,
+    /// Bytes that all of them may take. One that is larger by itself is kept alone.
+    bytes_max: usize,
     /// Of all of them.
     bytes: AtomicUsize,
     dictionaries: Arc<Dictionaries>,
@@ -123,10 +125,10 @@ pub struct FooterCache {
 
 impl FooterCache {
     #[must_use]
-    pub fn new(entries_max: usize) -> Self {
-        let entries = NonZeroUsize::new(entries_max).unwrap_or(NonZeroUsize::MIN);
+    pub fn new(bytes_max: usize) -> Self {
         Self {
-            footers: Mutex::new(LruCache::new(entries)),
+            footers: Mutex::new(LruCache::unbounded()),
+            bytes_max,
             bytes: AtomicUsize::new(0),
             dictionaries: Arc::default(),
         }
@@ -136,16 +138,23 @@ impl FooterCache {
     ///
     /// # Errors
     /// When the file is missing or damaged; the text names it.
-    pub fn get(&self, path: &Path) -> Result<Arc<Footer>> {
+    pub fn get(&self, store: &LocalStore, path: &str) -> Result<Arc<Footer>> {
         if let Some(footer) = self.footers.lock().get(path) {
             return Ok(footer.clone());
         }
-        let footer = Arc::new(read_footer(path, &self.dictionaries)?);
-        self.bytes.fetch_add(footer.bytes, Ordering::Relaxed);
-        let replaced = self.footers.lock().push(path.to_path_buf(), footer.clone());
-        if let Some((_, replaced)) = replaced {
-            self.bytes.fetch_sub(replaced.bytes, Ordering::Relaxed);
+        let footer = Arc::new(read_footer(store, path, &self.dictionaries)?);
+        let mut footers = self.footers.lock();
+        let mut bytes = self.bytes.load(Ordering::Relaxed) + footer.bytes;
+        if let Some((_, replaced)) = footers.push(path.to_owned(), footer.clone()) {
+            bytes -= replaced.bytes;
         }
+        while bytes > self.bytes_max && footers.len() > 1 {
+            let Some((_, oldest)) = footers.pop_lru() else {
+                break;
+            };
+            bytes -= oldest.bytes;
+        }
+        self.bytes.store(bytes, Ordering::Relaxed);
         Ok(footer)
     }
 
@@ -158,15 +167,12 @@ impl FooterCache {
     }
 
     /// Forgets a file.
-    pub fn forget(&self, path: &Path) {
-        if let Some(footer) = self.footers.lock().pop(path) {
+    pub fn forget(&self, path: &str) {
+        let mut footers = self.footers.lock();
+        if let Some(footer) = footers.pop(path) {
             self.bytes.fetch_sub(footer.bytes, Ordering::Relaxed);
         }
     }
-}
-
-pub(super) fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|error| StorageError::io("cannot open file", path, error))
 }
 
 pub(super) fn damaged(path: &Path, message: impl std::fmt::Display) -> StorageError {
@@ -176,8 +182,14 @@ pub(super) fn damaged(path: &Path, message: impl std::fmt::Display) -> StorageEr
     }
 }
 
-fn read_footer(path: &Path, dictionaries: &Arc<Dictionaries>) -> Result<Footer> {
-    let file = open(path)?;
+fn read_footer(
+    store: &LocalStore,
+    relative: &str,
+    dictionaries: &Arc<Dictionaries>,
+) -> Result<Footer> {
+    let path = &store.path(relative);
+    let file = Chunks::new(store.open_file(relative)?)
+        .map_err(|error| StorageError::io("cannot read", path, error))?;
     // Without the Arrow schema that is kept for others: Parquet's own types suffice, and
     // the library panics on one that is damaged.
     let options = ArrowReaderOptions::new()
@@ -199,7 +211,9 @@ fn read_footer(path: &Path, dictionaries: &Arc<Dictionaries>) -> Result<Footer> 
     let bytes = metadata.metadata().memory_size()
         + series.bytes()
         + intervals.bytes()
-        + pages.len() * size_of::<TimePage>();
+        + pages.len() * size_of::<TimePage>()
+        // The numbers of its series, which the first read looks up.
+        + series.count() * size_of::<SeriesId>();
     Ok(Footer {
         metadata,
         series,

@@ -10,7 +10,9 @@
 //! Numbers are in pages of our own making, which end where a series ends; the pages of
 //! all other columns are the Parquet library's.
 
+pub mod access;
 pub mod chunk;
+pub mod chunks;
 pub mod column;
 pub mod delta;
 pub mod dictionaries;
@@ -18,12 +20,12 @@ pub mod encoding;
 pub mod footer;
 pub mod hybrid;
 pub mod intervals;
-#[cfg(test)]
-mod laws;
 pub mod layout;
 pub mod page;
 pub mod read;
 pub mod series_ranges;
+#[cfg(test)]
+mod tests;
 pub mod write;
 
 /// Rows of a row group: each has its own dictionaries, so they are to be large.

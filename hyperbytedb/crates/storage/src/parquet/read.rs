@@ -1,8 +1,8 @@
 //! Reads rows of chosen series and times back out of a Parquet file.
 
-use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, TimestampNanosecondArray};
 use arrow::compute::concat;
@@ -10,20 +10,22 @@ use arrow::datatypes::{TimestampNanosecondType, UInt64Type};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 
+use super::chunks::Chunks;
 use super::column;
-use super::footer::{Footer, damaged, open};
+use super::footer::{Footer, damaged};
 use super::page::Scratch;
 use super::series_ranges::Span;
+use crate::catalog::file::{FileEntry, VERSION_COLUMN, older_column};
 use crate::clock::Version;
 use crate::error::{Result, StorageError};
-use crate::files::{FileEntry, VERSION_COLUMN, older_column};
+use crate::files::ReadAt;
 use crate::rows::{Column, ColumnId, Rows, Versions};
+use crate::series::tag_index::SeriesSet;
 use crate::series::{SeriesId, SeriesIndex};
-use crate::tag_index::SeriesSet;
 
 /// Rows of one series that are to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Chosen {
+pub struct RowRange {
     pub series: SeriesId,
     pub first_row: u64,
     pub rows: u64,
@@ -33,19 +35,19 @@ pub struct Chosen {
 
 /// The rows of some series (of all if none are given), as far as their times may meet
 /// the range (both ends included).
-pub fn choose(
+pub fn select_rows(
     footer: &Footer,
     time: (i64, i64),
     index: &SeriesIndex,
     wanted: Option<&SeriesSet>,
-) -> Vec<Chosen> {
+) -> Vec<RowRange> {
     let mut chosen = Vec::new();
     footer.visit_ranges(index, wanted, &mut |range, series| {
         if range.max_time < time.0 || range.min_time > time.1 {
             return;
         }
         if range.min_time >= time.0 && range.max_time <= time.1 {
-            chosen.push(Chosen {
+            chosen.push(RowRange {
                 series,
                 first_row: range.first_row,
                 rows: range.rows,
@@ -53,7 +55,7 @@ pub fn choose(
             });
         } else if let Some((rows, times)) = footer.intervals.rows_in(&range, time) {
             if !rows.is_empty() {
-                chosen.push(Chosen {
+                chosen.push(RowRange {
                     series,
                     first_row: rows.start,
                     rows: rows.end - rows.start,
@@ -73,7 +75,7 @@ fn push_pages(
     range: Span,
     series: SeriesId,
     time: (i64, i64),
-    chosen: &mut Vec<Chosen>,
+    chosen: &mut Vec<RowRange>,
 ) {
     let end = range.first_row + range.rows;
     let from = footer
@@ -91,7 +93,7 @@ fn push_pages(
         let rows = page.end_row.min(end) - first_row;
         match chosen.last_mut() {
             Some(last) if chosen_ends_at(last, series, first_row) => last.rows += rows,
-            _ => chosen.push(Chosen {
+            _ => chosen.push(RowRange {
                 series,
                 first_row,
                 rows,
@@ -100,7 +102,7 @@ fn push_pages(
         }
     }
     if footer.pages.is_empty() && chosen.len() == before {
-        chosen.push(Chosen {
+        chosen.push(RowRange {
             series,
             first_row: range.first_row,
             rows: range.rows,
@@ -109,7 +111,7 @@ fn push_pages(
     }
 }
 
-fn chosen_ends_at(last: &Chosen, series: SeriesId, row: u64) -> bool {
+fn chosen_ends_at(last: &RowRange, series: SeriesId, row: u64) -> bool {
     last.series == series && last.first_row + last.rows == row
 }
 
@@ -118,17 +120,17 @@ fn chosen_ends_at(last: &Chosen, series: SeriesId, row: u64) -> bool {
 /// # Errors
 /// When the file is missing or damaged.
 pub fn read_rows(
-    path: &Path,
+    (path, file): (&Path, Arc<dyn ReadAt>),
     entry: &FileEntry,
     footer: &Footer,
     columns: &[(ColumnId, String)],
-    chosen: &[Chosen],
+    chosen: &[RowRange],
     time: (i64, i64),
 ) -> Result<Rows> {
     let mut scratch = Scratch::take();
     let mut reader = FileReader {
         path,
-        file: open(path)?,
+        file,
         footer,
         scratch: &mut scratch,
     };
@@ -140,7 +142,7 @@ pub fn read_rows(
 /// A file that is open.
 struct FileReader<'a> {
     path: &'a Path,
-    file: File,
+    file: Arc<dyn ReadAt>,
     footer: &'a Footer,
     scratch: &'a mut Scratch,
 }
@@ -150,7 +152,7 @@ impl FileReader<'_> {
         &mut self,
         entry: &FileEntry,
         wanted: &[(ColumnId, String)],
-        chosen: &[Chosen],
+        chosen: &[RowRange],
         time: (i64, i64),
     ) -> Result<Rows> {
         let (chosen, times) = self.narrowed(chosen, time)?;
@@ -193,9 +195,13 @@ impl FileReader<'_> {
     }
 
     /// Those of the chosen rows that are in the time, and their times.
-    fn narrowed(&mut self, chosen: &[Chosen], time: (i64, i64)) -> Result<(Vec<Chosen>, Vec<i64>)> {
-        let is_unknown = |chosen: &&Chosen| !self.is_known(chosen);
-        let unknown: Vec<Chosen> = chosen.iter().filter(is_unknown).copied().collect();
+    fn narrowed(
+        &mut self,
+        chosen: &[RowRange],
+        time: (i64, i64),
+    ) -> Result<(Vec<RowRange>, Vec<i64>)> {
+        let is_unknown = |chosen: &&RowRange| !self.is_known(chosen);
+        let unknown: Vec<RowRange> = chosen.iter().filter(is_unknown).copied().collect();
         let read = self.read_times(&unknown)?;
         let mut unknown = read.as_ref().map_or(&[][..], |read| read.values());
         let mut narrowed = Vec::with_capacity(chosen.len());
@@ -213,7 +219,7 @@ impl FileReader<'_> {
             times.truncate(start + to);
             times.drain(start..start + from);
             if from < to {
-                narrowed.push(Chosen {
+                narrowed.push(RowRange {
                     series: chosen.series,
                     first_row: chosen.first_row + from as u64,
                     rows: (to - from) as u64,
@@ -225,12 +231,12 @@ impl FileReader<'_> {
     }
 
     /// Whether the footer tells the times of the rows.
-    fn is_known(&self, chosen: &Chosen) -> bool {
+    fn is_known(&self, chosen: &RowRange) -> bool {
         single_time(chosen).is_some() || self.footer.intervals.know(chosen.first_row)
     }
 
     /// Appends the times of the rows if the footer tells them.
-    fn append_known(&self, chosen: &Chosen, times: &mut Vec<i64>) -> bool {
+    fn append_known(&self, chosen: &RowRange, times: &mut Vec<i64>) -> bool {
         if let Some(time) = single_time(chosen) {
             times.push(time);
             return true;
@@ -240,7 +246,7 @@ impl FileReader<'_> {
     }
 
     /// The times of the rows from the column; `None` of no rows.
-    fn read_times(&mut self, chosen: &[Chosen]) -> Result<Option<TimestampNanosecondArray>> {
+    fn read_times(&mut self, chosen: &[RowRange]) -> Result<Option<TimestampNanosecondArray>> {
         let expected: u64 = chosen.iter().map(|chosen| chosen.rows).sum();
         if expected == 0 {
             return Ok(None);
@@ -259,7 +265,7 @@ impl FileReader<'_> {
     }
 
     /// The chosen rows of columns; `None` for those that the file lacks.
-    fn arrays(&mut self, names: &[String], chosen: &[Chosen]) -> Result<Vec<Option<ArrayRef>>> {
+    fn arrays(&mut self, names: &[String], chosen: &[RowRange]) -> Result<Vec<Option<ArrayRef>>> {
         let metadata = self.footer.metadata.metadata();
         let descriptions = metadata.file_metadata().schema_descr().columns();
         let mut rows: Vec<Range<u64>> = Vec::with_capacity(chosen.len());
@@ -280,7 +286,7 @@ impl FileReader<'_> {
             let Some(leaf) = descriptions.iter().position(|column| column.name() == name) else {
                 continue;
             };
-            let read = column::read(&self.file, self.footer, leaf, &rows, self.scratch);
+            let read = column::read(self.file.as_ref(), self.footer, leaf, &rows, self.scratch);
             match read.map_err(|error| damaged(self.path, error))? {
                 Some(array) => arrays[at] = Some(array),
                 None => others.push((at, leaf)),
@@ -298,8 +304,8 @@ impl FileReader<'_> {
 
     /// Columns as the Parquet library reads them.
     fn batches(&self, leaves: Vec<usize>, rows: &[Range<u64>]) -> Result<Vec<RecordBatch>> {
-        let file = self.file.try_clone();
-        let file = file.map_err(|error| StorageError::io("cannot read", self.path, error))?;
+        let file = Chunks::new(self.file.clone())
+            .map_err(|error| StorageError::io("cannot read", self.path, error))?;
         let builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.footer.metadata.clone());
         let projection = ProjectionMask::leaves(builder.parquet_schema(), leaves);
@@ -321,7 +327,7 @@ impl FileReader<'_> {
 }
 
 /// The time of a single row that is known to be in the time of the query.
-fn single_time(chosen: &Chosen) -> Option<i64> {
+fn single_time(chosen: &RowRange) -> Option<i64> {
     let (first, last) = chosen.times?;
     (chosen.rows == 1 && first == last).then_some(first)
 }

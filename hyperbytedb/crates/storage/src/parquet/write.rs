@@ -28,13 +28,13 @@ use super::series_ranges::{self, SeriesRange};
 use super::{
     COLUMNS_KEY, INTERVALS_KEY, PAGE_ROWS, ROW_GROUP_ROWS, SERIES_KEY, TAG_PAGE_ROWS, VERSIONS_KEY,
 };
+use crate::catalog::file::{FileEntry, VERSION_COLUMN, older_column, renamed_tags, tag_column};
+use crate::catalog::record::ColumnDef;
 use crate::clock::Version;
 use crate::error::{Result, StorageError};
-use crate::files::{FileEntry, VERSION_COLUMN, older_column, tag_column};
-use crate::object::LocalStore;
+use crate::files::LocalStore;
 use crate::rows::Rows;
 use crate::series::{SeriesId, decode_key};
-use crate::table::ColumnDef;
 
 /// What to write, and under which name.
 pub struct FileContents<'a> {
@@ -70,12 +70,12 @@ pub fn write_file(store: &LocalStore, contents: &FileContents<'_>) -> Result<Fil
         StorageError::io("cannot write file", store.path(&contents.path), error)
     };
     let ranges = series_ranges_of(contents);
-    let tag_keys = tag_keys_of(&ranges);
-    let batch = batch_of(contents, &ranges, &tag_keys).map_err(|error| fail(error.into()))?;
-    let metadata = metadata_of(contents, &ranges, &tag_keys)?;
+    let tags = tags_of(contents, &ranges);
+    let batch = batch_of(contents, &ranges, &tags).map_err(|error| fail(error.into()))?;
+    let metadata = metadata_of(contents, &ranges, &tags)?;
     let (pending, file) = store.create(&contents.path)?;
     let out = BufWriter::with_capacity(1 << 18, file);
-    let out = write_batch(out, &batch, &ranges, &tag_keys, metadata).map_err(fail)?;
+    let out = write_batch(out, &batch, &ranges, &tags, metadata).map_err(fail)?;
     let file: File = out
         .into_inner()
         .map_err(|error| fail(ParquetError::External(Box::new(error.into_error()))))?;
@@ -84,7 +84,7 @@ pub fn write_file(store: &LocalStore, contents: &FileContents<'_>) -> Result<Fil
         .metadata()
         .map_err(|error| StorageError::io("cannot read", store.path(&contents.path), error))?
         .len();
-    Ok(entry_of(contents, &ranges, tag_keys, bytes))
+    Ok(entry_of(contents, &ranges, tags, bytes))
 }
 
 pub(super) fn series_ranges_of(contents: &FileContents<'_>) -> Vec<SeriesRange> {
@@ -110,7 +110,25 @@ pub(super) fn series_ranges_of(contents: &FileContents<'_>) -> Vec<SeriesRange> 
     ranges
 }
 
-pub(super) fn tag_keys_of(ranges: &[SeriesRange]) -> Vec<String> {
+/// A tag of a file.
+pub(super) struct TagColumn {
+    key: String,
+    column: String,
+}
+
+/// The tags of the series, and their columns.
+pub(super) fn tags_of(contents: &FileContents<'_>, ranges: &[SeriesRange]) -> Vec<TagColumn> {
+    let keys = tag_keys_of(ranges);
+    let mut renamed = renamed_tags(&keys, contents.columns);
+    keys.into_iter()
+        .map(|key| TagColumn {
+            column: renamed.remove(&key).unwrap_or_else(|| tag_column(&key)),
+            key,
+        })
+        .collect()
+}
+
+fn tag_keys_of(ranges: &[SeriesRange]) -> Vec<String> {
     let mut keys = BTreeSet::new();
     for range in ranges {
         keys.extend(decode_key(&range.key).0.into_iter().map(|(key, _)| key));
@@ -143,7 +161,7 @@ pub fn tag_array<'a>(values: impl Iterator<Item = (&'a str, usize)>) -> ArrayRef
 pub(super) fn batch_of(
     contents: &FileContents<'_>,
     ranges: &[SeriesRange],
-    tag_keys: &[String],
+    tags: &[TagColumn],
 ) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
     let rows = contents.rows;
     let mut fields = vec![Field::new(
@@ -154,21 +172,17 @@ pub(super) fn batch_of(
     let mut arrays: Vec<ArrayRef> = vec![Arc::new(
         TimestampNanosecondArray::from(rows.times.clone()).with_timezone("UTC"),
     )];
-    let tags: Vec<HashMap<String, String>> = ranges
+    let of_series: Vec<HashMap<String, String>> = ranges
         .iter()
         .map(|range| decode_key(&range.key).0.into_iter().collect())
         .collect();
-    for key in tag_keys {
-        let values = tags.iter().zip(ranges).map(|(tags, range)| {
-            let value = tags.get(key).map_or("", String::as_str);
+    for tag in tags {
+        let values = of_series.iter().zip(ranges).map(|(tags, range)| {
+            let value = tags.get(&tag.key).map_or("", String::as_str);
             (value, range.rows as usize)
         });
         let array = tag_array(values);
-        fields.push(Field::new(
-            tag_column(key),
-            array.data_type().clone(),
-            false,
-        ));
+        fields.push(Field::new(&tag.column, array.data_type().clone(), false));
         arrays.push(array);
     }
     for column in &rows.columns {
@@ -206,10 +220,10 @@ fn write_batch<W: Write + Send>(
     out: W,
     batch: &RecordBatch,
     ranges: &[SeriesRange],
-    tag_keys: &[String],
+    tags: &[TagColumn],
     metadata: Vec<(String, String)>,
 ) -> std::result::Result<W, ParquetError> {
-    let tags: Vec<String> = tag_keys.iter().map(|key| tag_column(key)).collect();
+    let tags: Vec<&str> = tags.iter().map(|tag| tag.column.as_str()).collect();
     let properties = properties_of(&batch.schema(), &[], PAGE_ROWS);
     let (mut writer, _) =
         ArrowWriter::try_new(out, batch.schema(), Some(properties))?.into_serialized_writer()?;
@@ -228,7 +242,7 @@ fn write_group<W: Write + Send>(
     writer: &mut SerializedFileWriter<W>,
     batch: &RecordBatch,
     pages: &[Range<usize>],
-    tags: &[String],
+    tags: &[&str],
 ) -> std::result::Result<(), ParquetError> {
     let schema = batch.schema();
     let columns = ArrowSchemaConverter::new().convert(&schema)?;
@@ -260,7 +274,7 @@ fn write_group<W: Write + Send>(
             group.append_column(&chunk.bytes, chunk.close)?;
             continue;
         }
-        let is_tag = tags.contains(field.name());
+        let is_tag = tags.contains(&field.name().as_str());
         let mut column = if is_tag { of_tag } else { of_field };
         // In portions: the library takes memory for all rows that it is given at once.
         for start in (0..values.len()).step_by(TAG_PAGE_ROWS) {
@@ -304,13 +318,13 @@ fn properties_of(
 pub(super) fn metadata_of(
     contents: &FileContents<'_>,
     ranges: &[SeriesRange],
-    tag_keys: &[String],
+    tags: &[TagColumn],
 ) -> Result<Vec<(String, String)>> {
     let fail = |error: String| StorageError::io("cannot write file", contents.path.clone(), error);
-    let tags = tag_keys.iter().map(|key| ColumnRole {
-        column: tag_column(key),
+    let tags = tags.iter().map(|tag| ColumnRole {
+        column: tag.column.clone(),
         role: "tag",
-        name: key,
+        name: &tag.key,
         field_type: None,
     });
     let fields = contents.rows.columns.iter().map(|column| {
@@ -345,7 +359,7 @@ pub(super) fn metadata_of(
 fn entry_of(
     contents: &FileContents<'_>,
     ranges: &[SeriesRange],
-    tag_keys: Vec<String>,
+    tags: Vec<TagColumn>,
     bytes: u64,
 ) -> FileEntry {
     let rows = contents.rows;
@@ -372,7 +386,12 @@ fn entry_of(
             .iter()
             .map(|column| contents.columns[column.id as usize].clone())
             .collect(),
-        tag_keys,
+        tag_columns: tags
+            .iter()
+            .filter(|tag| tag.column != tag_column(&tag.key))
+            .map(|tag| (tag.key.clone(), tag.column.clone()))
+            .collect(),
+        tag_keys: tags.into_iter().map(|tag| tag.key).collect(),
         series: ranges.len() as u64,
     }
 }

@@ -10,7 +10,8 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt64Type};
 use points::{Batch, FieldColumn, Table, TagSet, Values};
 use storage::{
-    Doors, Engine, EngineConfig, Origin, Result, TableName, WallClock, WriteReport, WriteRequest,
+    Delete, Doors, Engine, EngineConfig, MeasurementScope, Origin, Result, SeriesPredicate,
+    TableName, WallClock, WriteReport, WriteRequest,
 };
 
 /// A clock that the test moves.
@@ -99,6 +100,28 @@ fn column(name: &str, value: &Value) -> FieldColumn {
     }
 }
 
+/// Deletes points of one measurement in all policies.
+pub fn delete(
+    engine: &Engine,
+    measurement: &str,
+    series: &SeriesPredicate,
+    time: (i64, i64),
+) -> Result<()> {
+    engine.delete(&Delete {
+        database: "db",
+        policy: None,
+        measurements: &MeasurementScope::One(measurement.into()),
+        series,
+        time,
+        version: None,
+    })
+}
+
+/// The tag of a host.
+pub fn of_host(host: &str) -> SeriesPredicate {
+    SeriesPredicate::Equal("host".into(), host.into())
+}
+
 /// Writes and waits.
 pub fn write_from(engine: &Engine, batch: Batch, origin: Origin) -> Result<WriteReport> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -125,8 +148,13 @@ pub fn seen(engine: &Engine, measurement: &str) -> Seen {
 }
 
 pub fn seen_between(engine: &Engine, measurement: &str, from: i64, to: i64) -> Seen {
+    seen_of(engine, &table(measurement), (from, to))
+}
+
+/// All that a reader sees of a measurement in one policy and a range of time.
+pub fn seen_of(engine: &Engine, name: &TableName, time: (i64, i64)) -> Seen {
     let mut seen = Seen::new();
-    let Some(view) = engine.read_view(&table(measurement), (from, to)).unwrap() else {
+    let Some(view) = engine.read_view(name, time).unwrap() else {
         return seen;
     };
     let columns: Vec<u32> = (0..view.columns.len() as u32).collect();
@@ -179,6 +207,15 @@ fn seen_in_parts(view: &storage::ReadView, columns: &[u32], rows_max: u64) -> Se
     seen
 }
 
+/// The host of a series, and other tags if there are any.
+pub fn host_of(tags: &TagSet) -> String {
+    let texts = tags.0.iter().map(|(key, value)| match key.as_str() {
+        "host" => value.clone(),
+        key => format!("{key}={value}"),
+    });
+    texts.collect::<Vec<_>>().join(",")
+}
+
 fn collect(
     view: &storage::ReadView,
     rows: &storage::Rows,
@@ -191,12 +228,7 @@ fn collect(
         if time < view.time.0 || time > view.time.1 || !is_meant(time) {
             continue;
         }
-        let host = inner
-            .series
-            .tags(rows.series[row])
-            .0
-            .first()
-            .map_or(String::new(), |(_, host)| host.clone());
+        let host = host_of(&inner.series.tags(rows.series[row]));
         for column in &rows.columns {
             if column.values.is_null(row) {
                 continue;

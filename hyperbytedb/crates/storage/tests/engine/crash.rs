@@ -4,15 +4,15 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use crate::common::{Value, batch, hand_clock, seen, table, write_from};
+use crate::common::{Value, batch, delete, hand_clock, seen, write_from};
 use points::{Batch, TagSet, Values};
 use storage::effects::Effects;
-use storage::{DeleteRequest, Doors, Engine, EngineConfig, Origin, Result, SeriesPredicate};
+use storage::{Doors, Engine, EngineConfig, Origin, Result, SeriesPredicate};
 
 /// Lets so many effects happen and none after.
 struct StopAfter(AtomicI64);
@@ -37,9 +37,10 @@ fn open(directory: &Path, effects: i64) -> (Result<Engine>, Arc<StopAfter>) {
     (Engine::open_with(config, doors), effects)
 }
 
-/// Points by their time; every write has two, so that halves of it would show.
-#[derive(Default)]
-struct Expected {
+/// Points of a measurement by their time; every write has two, so that halves of it would
+/// show.
+pub struct Expected {
+    measurement: &'static str,
     acknowledged: BTreeSet<i64>,
     attempted: BTreeSet<i64>,
     /// Deleted for certain, and perhaps.
@@ -50,33 +51,46 @@ struct Expected {
 const DAY: i64 = 86_400_000_000_000;
 
 impl Expected {
-    fn write(&mut self, engine: &Engine, at: i64) {
+    pub fn of(measurement: &'static str) -> Self {
+        Self {
+            measurement,
+            acknowledged: BTreeSet::new(),
+            attempted: BTreeSet::new(),
+            deleted: BTreeSet::new(),
+            maybe_deleted: BTreeSet::new(),
+        }
+    }
+
+    fn drop_measurement(&mut self, engine: &Engine) {
+        let gone = match engine.drop_measurement("db", self.measurement) {
+            Ok(_) => &mut self.deleted,
+            Err(_) => &mut self.maybe_deleted,
+        };
+        gone.extend(&self.attempted);
+    }
+
+    pub fn write(&mut self, engine: &Engine, at: i64) {
         let points = [at, at + DAY];
         self.attempted.extend(points);
         let fields = [("v", Value::Int(at))];
-        let batch = batch("m", &[("a", points[0], &fields), ("a", points[1], &fields)]);
+        let batch = batch(
+            self.measurement,
+            &[("a", points[0], &fields), ("a", points[1], &fields)],
+        );
         if write_from(engine, batch, Origin::Local).is_ok() {
             self.acknowledged.extend(points);
         }
     }
 
     fn delete(&mut self, engine: &Engine, at: i64) {
-        let name = table("m");
-        let request = DeleteRequest {
-            table: &name,
-            series: &SeriesPredicate::All,
-            time: (at, at),
-            drop_series: false,
-            version: None,
-        };
-        match engine.delete(&request) {
+        match delete(engine, self.measurement, &SeriesPredicate::All, (at, at)) {
             Ok(()) => self.deleted.insert(at),
             Err(_) => self.maybe_deleted.insert(at),
         };
     }
 
-    fn check(&self, engine: &Engine, after: i64) {
-        let there: BTreeSet<i64> = seen(engine, "m")
+    pub fn check(&self, engine: &Engine, after: i64) {
+        let there: BTreeSet<i64> = seen(engine, self.measurement)
             .into_keys()
             .map(|(_, time, _)| time)
             .collect();
@@ -108,20 +122,37 @@ impl Expected {
     }
 }
 
-fn scenario(engine: &Engine, expected: &mut Expected) {
+/// Writes, deletes, a drop and flushes, until effects are refused. `expected` are two
+/// measurements; the second is dropped, which lets its files go.
+pub fn scenario(engine: &Engine, expected: &mut [Expected; 2]) {
     if engine.create_database("db", None).is_err() {
         return;
     }
-    expected.write(engine, 1);
-    expected.write(engine, 2);
+    let [kept, dropped] = expected;
+    kept.write(engine, 1);
+    kept.write(engine, 2);
+    dropped.write(engine, 1);
     let _stopped = engine.flush();
-    expected.write(engine, 3);
-    expected.delete(engine, 2);
+    kept.write(engine, 3);
+    kept.delete(engine, 2);
+    dropped.write(engine, 2);
+    dropped.drop_measurement(engine);
+    dropped.write(engine, 3);
     let _stopped = engine.flush();
-    expected.write(engine, 4);
-    expected.delete(engine, 4);
-    expected.write(engine, 5);
+    kept.write(engine, 4);
+    kept.delete(engine, 4);
+    kept.write(engine, 5);
     let _stopped = engine.flush();
+}
+
+pub fn both() -> [Expected; 2] {
+    ["m", "d"].map(Expected::of)
+}
+
+pub fn check(expected: &[Expected; 2], engine: &Engine, after: i64) {
+    for one in expected {
+        one.check(engine, after);
+    }
 }
 
 #[test]
@@ -129,7 +160,7 @@ fn a_crash_before_any_effect_loses_nothing_acknowledged() {
     let mut after = 0;
     loop {
         let directory = tempfile::tempdir().unwrap();
-        let mut expected = Expected::default();
+        let mut expected = both();
         let (engine, effects) = open(directory.path(), after);
         if let Ok(engine) = engine {
             scenario(&engine, &mut expected);
@@ -139,20 +170,47 @@ fn a_crash_before_any_effect_loses_nothing_acknowledged() {
         let (engine, _) = open(directory.path(), i64::MAX);
         let engine = engine.unwrap();
         engine.create_database("db", None).unwrap();
-        expected.check(&engine, after);
+        check(&expected, &engine, after);
         // And it goes on from there.
-        expected.write(&engine, 9);
+        expected[0].write(&engine, 9);
         engine.flush().unwrap();
-        expected.check(&engine, after);
+        check(&expected, &engine, after);
         drop(engine);
         let (engine, _) = open(directory.path(), i64::MAX);
-        expected.check(&engine.unwrap(), after);
+        let engine = engine.unwrap();
+        check(&expected, &engine, after);
+        files_are_those_of_the_catalog(&engine, directory.path());
         if complete {
             break;
         }
         after += 1;
     }
     assert!(after > 20, "the scenario has only {after} effects");
+}
+
+/// No file stays on the disk that no measurement has.
+fn files_are_those_of_the_catalog(engine: &Engine, directory: &Path) {
+    let tables = engine.with_schema(|schema| schema.tables(None));
+    let known: BTreeSet<PathBuf> = tables
+        .iter()
+        .flat_map(|table| table.read().files.clone())
+        .map(|file| directory.join("data").join(&file.path))
+        .collect();
+    assert_eq!(files_below(&directory.join("data")), known);
+}
+
+fn files_below(directory: &Path) -> BTreeSet<PathBuf> {
+    let mut files = BTreeSet::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(files_below(&path)),
+            false => {
+                files.insert(path);
+            }
+        }
+    }
+    files
 }
 
 /// Writes down what becomes durable.

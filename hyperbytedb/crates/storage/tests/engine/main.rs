@@ -5,6 +5,9 @@
 
 mod common;
 mod crash;
+mod formats;
 mod law;
+mod power;
+mod races;
 mod records;
 mod write;

@@ -1,7 +1,9 @@
 //! Writing and reading back, through memory, files and restarts.
 
-use crate::common::{Value, batch, float, open, seen, seen_between, table, write, write_from};
-use storage::{DeleteRequest, Origin, SeriesPredicate, StorageError, Version};
+use crate::common::{
+    Value, batch, delete, float, of_host, open, seen, seen_between, table, write, write_from,
+};
+use storage::{Origin, StorageError, Version};
 
 const HOUR: i64 = 3_600_000_000_000;
 const DAY: i64 = 24 * HOUR;
@@ -146,20 +148,11 @@ fn deletes_hide_older_points_only_and_survive_flush_and_restart() {
     }
     engine.flush().unwrap();
     write(&engine, batch("cpu", &[("a", 3, &[("v", Value::Int(3))])]));
-    let delete = |host: &str, time| {
-        let series = SeriesPredicate::Equal("host".into(), host.into());
-        let name = table("cpu");
-        let request = DeleteRequest {
-            table: &name,
-            series: &series,
-            time,
-            drop_series: false,
-            version: None,
-        };
-        engine.delete(&request).unwrap();
+    let delete_of = |host: &str, time| {
+        delete(&engine, "cpu", &of_host(host), time).unwrap();
     };
-    delete("a", (2, 3));
-    delete("b", (i64::MIN, i64::MAX));
+    delete_of("a", (2, 3));
+    delete_of("b", (i64::MIN, i64::MAX));
     write(&engine, batch("cpu", &[("a", 2, &[("v", Value::Int(20))])]));
     let times: Vec<(String, i64)> = seen(&engine, "cpu")
         .into_keys()
@@ -194,16 +187,8 @@ fn a_series_without_points_stays_away_when_the_log_is_replayed() {
         ],
     );
     write(&engine, points);
-    let series = SeriesPredicate::Equal("host".into(), "a".into());
     let name = table("cpu");
-    let request = DeleteRequest {
-        table: &name,
-        series: &series,
-        time: (i64::MIN, i64::MAX),
-        drop_series: true,
-        version: None,
-    };
-    engine.delete(&request).unwrap();
+    delete(&engine, "cpu", &of_host("a"), (i64::MIN, i64::MAX)).unwrap();
     // Without a flush: the log still has the write.
     drop(engine);
     let engine = open(directory.path(), |_| ());
@@ -279,4 +264,133 @@ fn many_small_writes_become_few_runs() {
         all[&("a".to_string(), 99, "v:integer".to_string())],
         Value::Int(499)
     );
+}
+
+#[test]
+fn a_tag_named_like_an_earlier_field_has_a_column_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = open(directory.path(), |_| ());
+    write(&engine, batch("m", &[("", 1, &[("host", Value::Int(7))])]));
+    engine.flush().unwrap();
+    write(&engine, batch("m", &[("a", 2, &[("host", Value::Int(8))])]));
+    write(
+        &engine,
+        batch("m", &[("a", 3, &[("other", Value::Int(9))])]),
+    );
+    engine.flush().unwrap();
+    let expected: Vec<(String, i64, Value)> = vec![
+        (String::new(), 1, Value::Int(7)),
+        ("a".into(), 2, Value::Int(8)),
+        ("a".into(), 3, Value::Int(9)),
+    ];
+    let seen = seen(&engine, "m").into_iter();
+    let seen: Vec<(String, i64, Value)> = seen.map(|((host, at, _), v)| (host, at, v)).collect();
+    assert_eq!(seen, expected);
+    let files =
+        engine.with_schema(|schema| schema.table(&table("m")).unwrap().read().files.clone());
+    for file in &files {
+        let mut names: Vec<String> = file
+            .columns
+            .iter()
+            .map(|own| own.physical.clone())
+            .collect();
+        names.extend(file.tag_keys.iter().map(|key| file.tag_column(key)));
+        names.sort();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all, "two columns of one name: {names:?}");
+    }
+}
+
+/// One engine works on a view while others delete and drop what it reads.
+#[test]
+fn a_view_reads_its_files_to_the_end_and_then_they_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = open(directory.path(), |_| ());
+    write(&engine, batch("m", &[("a", 1, &[("v", Value::Int(1))])]));
+    engine.flush().unwrap();
+    let view = engine.read_view(&table("m"), (0, 9)).unwrap().unwrap();
+    let path = view.path(&view.files[0]);
+    engine.drop_measurement("db", "m").unwrap();
+    assert!(seen(&engine, "m").is_empty());
+    assert!(path.exists(), "a reader still has it");
+    let rows = view.read_file(&view.files[0], (0, 9), &[0]).unwrap();
+    assert_eq!(rows.len(), 1);
+    drop(view);
+    // The engine's end waits for the purger.
+    drop(engine);
+    assert!(!path.exists(), "the file stays for ever");
+}
+
+#[test]
+fn what_a_crash_left_to_be_removed_goes_at_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = open(directory.path(), |_| ());
+    write(&engine, batch("m", &[("a", 1, &[("v", Value::Int(1))])]));
+    engine.flush().unwrap();
+    let view = engine.read_view(&table("m"), (0, 9)).unwrap().unwrap();
+    let path = view.path(&view.files[0]);
+    engine.drop_measurement("db", "m").unwrap();
+    // The view outlives the engine, so that nobody removes the file.
+    drop(engine);
+    drop(view);
+    assert!(path.exists());
+    let engine = open(directory.path(), |_| ());
+    drop(engine);
+    assert!(!path.exists());
+}
+
+#[test]
+fn deletes_are_forgotten_when_nothing_can_meet_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = open(directory.path(), |_| ());
+    let stones = |engine: &storage::Engine| engine.with_schema(|schema| schema.tombstone_count());
+    for round in 0..20 {
+        write(
+            &engine,
+            batch("m", &[("a", round, &[("v", Value::Int(1))])]),
+        );
+        write(
+            &engine,
+            batch("n", &[("a", round, &[("v", Value::Int(1))])]),
+        );
+        engine.drop_measurement("db", "m").unwrap();
+    }
+    assert_eq!(stones(&engine), 20);
+    engine.flush().unwrap();
+    assert_eq!(
+        stones(&engine),
+        0,
+        "all that they hide has left the log and memory"
+    );
+    delete(&engine, "n", &of_host("a"), (0, 3)).unwrap();
+    engine.flush().unwrap();
+    assert_eq!(stones(&engine), 1, "a file still has what it hides");
+    assert_eq!(seen(&engine, "n").len(), 16);
+    drop(engine);
+    let engine = open(directory.path(), |_| ());
+    assert_eq!((stones(&engine), seen(&engine, "n").len()), (1, 16));
+    assert!(seen(&engine, "m").is_empty());
+}
+
+#[test]
+fn a_delete_of_one_series_makes_no_other_merge() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = open(directory.path(), |_| ());
+    for host in ["a", "b"] {
+        for at in 0..9 {
+            write(&engine, batch("m", &[(host, at, &[("v", Value::Int(1))])]));
+        }
+    }
+    engine.flush().unwrap();
+    delete(&engine, "m", &of_host("a"), (0, 4)).unwrap();
+    let view = engine.read_view(&table("m"), (0, 9)).unwrap().unwrap();
+    let windows = |host: &str| {
+        let filter = of_host(host).filter().unwrap();
+        let series = view.table.read().series.select(&filter);
+        view.of(series).windows
+    };
+    assert_eq!(windows("b"), []);
+    assert_eq!(windows("a"), [(0, 4)]);
+    assert_eq!(view.windows, [(0, 4)]);
 }
