@@ -9,7 +9,14 @@ const CONFLICT: &str = "field type conflict: input field \"v\" on measurement";
 /// Writes a line and returns the status, and the error if there is one.
 fn write(client: &Client, line: &str) -> (u16, String) {
     let reply = client.try_write("d", line).expect("an answer");
-    (reply.status, reply.text())
+    let error = match reply.status {
+        204 => String::new(),
+        _ => reply.json()["error"]
+            .as_str()
+            .unwrap_or_default()
+            .to_string(),
+    };
+    (reply.status, error)
 }
 
 fn stored(client: &Client, line: &str) {
@@ -76,10 +83,6 @@ fn a_field_has_one_type_in_each_shard_group() {
         );
         assert_eq!(
             rows("SELECT v FROM p WHERE time < 1605000000000000000"),
-            [[json!(1_600_000_000_000_000_000_u64), json!("50")]]
-        );
-        assert_eq!(
-            rows("SELECT v::string FROM p"),
             [[json!(1_600_000_000_000_000_000_u64), json!("50")]]
         );
         assert_eq!(rows("SELECT count(v) FROM p")[0][1], json!(2));
