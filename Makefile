@@ -28,12 +28,11 @@ test:
 	COMPAT_ONLY=fuzz scripts/compat
 
 check:
-	@scripts/setup tests
+	@scripts/setup checks
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --release --no-deps --workspace
-	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; \
-	else echo 'check: cargo-deny is not installed, licences and advisories are not checked'; fi
+	@scripts/deny
 
 bench:
 	@scripts/setup tests

@@ -29,9 +29,9 @@ use crate::http::{
     Backends, Format, HttpError, HttpGate, HttpService, RescueLayer, Routes, class_of, route_of,
 };
 use crate::layers::{
-    AuthenticateLayer, AuthorizeLayer, IdentifyLayer, InFlight, InFlightLayer, LoopGuardLayer,
-    MetricsLayer, PeerCertificate, RateLimitLayer, ReceiveLayer, ShedLayer, TimeoutLayer,
-    TraceLayer,
+    AuthenticateLayer, AuthorizeLayer, DrainLayer, IdentifyLayer, InFlight, InFlightLayer,
+    LoopGuardLayer, MetricsLayer, PeerCertificate, RateLimitLayer, ReceiveLayer, ShedLayer,
+    TimeoutLayer, TraceLayer,
 };
 use crate::monitor::metrics::{self, Scrape, Sources};
 use crate::monitor::{Diagnostics, Statistics};
@@ -277,6 +277,7 @@ impl Services {
     fn gate(&self, config: &Config) -> HttpGate {
         HttpGate {
             users: self.users.clone(),
+            engine: self.shared.engine.clone(),
             exposed: config.exposed(),
             statistics: self.shared.statistics.clone(),
         }
@@ -301,7 +302,7 @@ impl Services {
             diagnostics: shared.diagnostics.clone(),
             statements: shared.statements.clone(),
             scrape,
-            body_bytes_max: config.server.max_body_size_bytes,
+            plain_body_bytes_max: config.server.plain_body_bytes_max(),
         }))
     }
 }
@@ -367,24 +368,27 @@ where
                 .gzip(true)
                 .compress_when(DefaultPredicate::new().and(is_success)),
         )
+        // Above whatever may answer a request whose body is still on its way.
+        .layer(DrainLayer::new(config.server.bodies()))
         // What the layers below fail with becomes an answer here, and nowhere else.
         .layer(RescueLayer)
-        // Above the limits of requests: a slow sender must not take the place of a
-        // request that is ready to run.
-        .layer(ReceiveLayer::new(config.server.bodies()))
         .layer(RateLimitLayer::new(
             config.rate_limit.per_second(),
             class_of,
         ))
-        // Above the shedding: a write that nobody waits for any more keeps its place.
-        .layer(TimeoutLayer::new(config.server.write_timeout(), class_of))
-        .layer(ShedLayer::new(config.server.concurrency(), class_of))
+        // Above what takes the body in: who may not send one is told so before.
         .layer(AuthenticateLayer(gate))
         // Inside of authentication: who it is decides whether the mark is believed.
         .layer(LoopGuardLayer::<_, PeerCertificate>::new(
             config.peers(),
             |forged| HttpError::from(forged).answer(Format::default()),
         ))
+        // Above the limits of requests: a slow sender must not take the place of a
+        // request that is ready to run.
+        .layer(ReceiveLayer::new(config.server.bodies()))
+        // Above the shedding: a write that nobody waits for any more keeps its place.
+        .layer(TimeoutLayer::new(config.server.write_timeout(), class_of))
+        .layer(ShedLayer::new(config.server.concurrency(), class_of))
         .service(routes)
 }
 

@@ -4,6 +4,8 @@
 
 mod authenticate;
 mod authorize;
+mod drain;
+mod head;
 mod held;
 mod identify;
 mod in_flight;
@@ -19,6 +21,8 @@ use std::sync::Arc;
 
 pub use authenticate::{Authenticate, AuthenticateLayer, Gate};
 pub use authorize::{Authorize, AuthorizeLayer, Guarded};
+pub use drain::{Busy, Drain, DrainLayer, Unread};
+pub use head::{HeadError, LongQuery, query_of};
 pub use held::Held;
 pub use identify::{Identify, IdentifyLayer, VERSION};
 pub use in_flight::{InFlight, InFlightLayer, InFlightService, RunningRequest};
@@ -27,7 +31,7 @@ pub use loop_guard::{
 };
 pub use metrics::{Metrics, MetricsLayer};
 pub use rate_limit::{RateLimit, RateLimitLayer, RateLimited};
-pub use receive::{Receive, ReceiveError, ReceiveLayer, ReceiveLimits};
+pub use receive::{BodyMemory, HeldMemory, Receive, ReceiveError, ReceiveLayer, ReceiveLimits};
 pub use shed::{Overloaded, Shed, ShedLayer, ShedLimits};
 pub use timeout::{OutcomeUnknown, Timeout, TimeoutLayer};
 pub use trace::{Trace, TraceLayer};

@@ -12,8 +12,6 @@ pub use write::batch_of;
 
 use crate::query::error::QueryError;
 
-/// Bytes that a compressed body may become.
-pub const PLAIN_BYTES_MAX: usize = 256 << 20;
 /// The label that holds a metric's name.
 const NAME_LABEL: &str = "__name__";
 /// The field that holds its value.
@@ -24,8 +22,12 @@ const VALUE_FIELD: &str = "value";
 pub enum PrometheusError {
     #[error("snappy: corrupt input")]
     Snappy,
-    #[error("the body is larger than {PLAIN_BYTES_MAX} bytes")]
-    TooLarge,
+    #[error(
+        "the body is larger than {0} bytes after decompression (server.max_decompressed_body_size_bytes)"
+    )]
+    TooLarge(usize),
+    #[error("the answer is larger than Snappy takes")]
+    AnswerTooLarge,
     #[error("proto: {0}")]
     Protobuf(#[from] protobuf::WireError),
     #[error("unknown match type {0}")]
@@ -34,14 +36,14 @@ pub enum PrometheusError {
     Query(#[from] QueryError),
 }
 
-/// Unpacks a message.
+/// Unpacks a message of at most `limit` bytes.
 ///
 /// # Errors
-/// When it is no Snappy block, or not that message.
-pub fn decode<M: messages::Decode>(body: &[u8]) -> Result<M, PrometheusError> {
+/// When it is no Snappy block, larger, or not that message.
+pub fn decode<M: messages::Decode>(body: &[u8], limit: usize) -> Result<M, PrometheusError> {
     let length = snap::raw::decompress_len(body).map_err(|_| PrometheusError::Snappy)?;
-    if length > PLAIN_BYTES_MAX {
-        return Err(PrometheusError::TooLarge);
+    if length > limit {
+        return Err(PrometheusError::TooLarge(limit));
     }
     let plain = snap::raw::Decoder::new()
         .decompress_vec(body)
@@ -56,7 +58,7 @@ pub fn decode<M: messages::Decode>(body: &[u8]) -> Result<M, PrometheusError> {
 pub fn encode(response: &ReadResponse) -> Result<Vec<u8>, PrometheusError> {
     snap::raw::Encoder::new()
         .compress_vec(&response.encode())
-        .map_err(|_| PrometheusError::TooLarge)
+        .map_err(|_| PrometheusError::AnswerTooLarge)
 }
 
 #[cfg(test)]
@@ -65,13 +67,13 @@ mod tests {
 
     #[test]
     fn what_is_no_snappy_or_lies_about_its_size_is_refused() {
-        let decoded = decode::<WriteRequest>(b"garbage");
+        let decoded = decode::<WriteRequest>(b"garbage", 1 << 20);
         assert!(matches!(decoded, Err(PrometheusError::Snappy)));
         // A length of almost 4 GiB and nothing behind it.
-        let decoded = decode::<WriteRequest>(&[0xff, 0xff, 0xff, 0xff, 0x0f]);
-        assert!(matches!(decoded, Err(PrometheusError::TooLarge)));
+        let decoded = decode::<WriteRequest>(&[0xff, 0xff, 0xff, 0xff, 0x0f], 100);
+        assert!(matches!(decoded, Err(PrometheusError::TooLarge(100))));
         let packed = snap::raw::Encoder::new().compress_vec(&[0xff; 9]).unwrap();
-        let decoded = decode::<WriteRequest>(&packed);
+        let decoded = decode::<WriteRequest>(&packed, 100);
         assert!(matches!(decoded, Err(PrometheusError::Protobuf(_))));
     }
 }

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from . import cardinality, compare, floats, ingest, report, scaling, small_writes, startup
+from . import at_rest, cardinality, compare, floats, ingest, report, scaling, small_writes, startup
 from .context import Context
 from .servers import versions
 
@@ -14,6 +14,7 @@ PARTS = {
     "compare": compare.run,
     "compare_large": compare.run_large,
     "ingest": ingest.run,
+    "at_rest": at_rest.run,
     "small_writes": small_writes.run,
     "floats": floats.run,
     "cardinality": cardinality.run,

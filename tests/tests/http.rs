@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -150,6 +151,47 @@ fn errors_are_json_with_the_text_of_influxdb() {
         error.starts_with("error parsing query: found EOF"),
         "{error}"
     );
+}
+
+/// Answers of InfluxDB 1.6.7: what a client can do something about comes first, and is counted
+/// alone.
+#[test]
+fn points_beyond_retention_do_not_hide_what_else_is_wrong() {
+    let sandbox = Sandbox::new();
+    let node = sandbox.start();
+    let client = node.client();
+    client.run("CREATE DATABASE db WITH DURATION 1h");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = now.as_secs() * 1_000_000_000;
+    let old = now - 36_000_000_000_000;
+    client.write("db", &format!("m v=1 {now}"));
+    let conflict = "field type conflict: input field \"v\" on measurement \"m\" is type integer, already exists as type float";
+    let time = "invalid tag key: input tag \"time\" on measurement \"m\" is invalid";
+    for (lines, reason, dropped) in [
+        (format!("m v=2 {old}"), "points beyond retention policy", 1),
+        (
+            format!("m v=1i {now}\nm v=2 {old}\nm v=2 {old}"),
+            conflict,
+            1,
+        ),
+        (
+            format!("m v=2 {old}\nm v=1i {now}\nm v=2i {now}"),
+            conflict,
+            2,
+        ),
+        (format!("m v=2 {old}\nm v=1i {now}\nbad line"), conflict, 1),
+        (format!("m v=2 {old}\nm,time=a v=1 {now}"), time, 1),
+        (
+            format!("m v=2 {old}\nm,time=a v=1 {now}\nm v=3i {now}"),
+            time,
+            2,
+        ),
+    ] {
+        let reply = client.try_write("db", &lines).unwrap();
+        assert_eq!(reply.status, 400, "{lines}");
+        let text = format!("partial write: {reason} dropped={dropped}");
+        assert_eq!(reply.json()["error"], json!(text), "{lines}");
+    }
 }
 
 #[test]

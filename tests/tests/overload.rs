@@ -188,6 +188,7 @@ fn slow_heads_and_idle_connections_are_closed_and_a_slow_body_is_told_why() {
         .with("server", "body_timeout_secs", "1")
         .with("server", "idle_timeout_secs", "2")
         .start();
+    node.client().run("CREATE DATABASE db");
     let mut head = Raw::connect(node.address()).unwrap();
     head.send(b"POST /write HTTP/1.1\r\nHo").unwrap();
     let idle = Raw::connect(node.address()).unwrap();
@@ -200,6 +201,7 @@ fn slow_heads_and_idle_connections_are_closed_and_a_slow_body_is_told_why() {
     assert!(is_refusal(&told), "{told:?}");
     assert!(told.body.contains("too slowly"), "{}", told.body);
     assert_eq!(told.header("connection"), "close");
+    assert_eq!(head.reply().unwrap().status, 408);
     for mut closed in [head, idle, used, body] {
         assert_eq!(closed.rest().unwrap(), "");
     }

@@ -6,6 +6,7 @@ use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 
 use super::AuthError;
+use crate::layers::query_of;
 
 /// What a request says of who sent it.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl Credentials {
     /// # Errors
     /// [`AuthError::Missing`].
     pub fn of(request: &Parts) -> Result<Self, AuthError> {
-        of_url(request.uri.query().unwrap_or_default())
+        of_url(query_of(&request.uri, &request.extensions))
             .or_else(|| of_header(request.headers.get(AUTHORIZATION)?.to_str().ok()?))
             .ok_or(AuthError::Missing)
     }

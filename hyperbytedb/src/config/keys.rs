@@ -33,18 +33,21 @@ pub struct Config {
 pub struct Server {
     pub bind_address: String,
     pub port: u16,
-    /// Bytes of a request body, before and after decompression.
+    /// Bytes of a request body, as it is sent.
     pub max_body_size_bytes: usize,
+    /// Bytes of a body after decompression; 0 = ten times as many as it may have as it is sent.
+    pub max_decompressed_body_size_bytes: usize,
     /// 0 = as many as the body holds.
     pub max_points_per_request: usize,
     /// Seconds after which a write is answered with 503, its outcome unknown; it goes on.
     /// 0 = no limit.
     pub request_timeout_secs: u64,
-    /// Seconds; 0 = no limit.
+    /// Seconds that a statement may run, the time not counted in which its client reads;
+    /// 0 = no limit.
     pub query_timeout_secs: u64,
-    /// Queries at one time; 0 = as many as there are connections to the engine.
+    /// Queries at one time; 0 = twice as many as there are connections to the engine.
     pub max_concurrent_queries: usize,
-    /// Writes at one time, and as many other requests; 0 = 64 and 16 a core.
+    /// Writes at one time, and as many other requests; 0 = 16 a core, at least 256.
     pub max_concurrent_requests: usize,
     /// Milliseconds that a request waits for its turn before 503.
     pub request_queue_timeout_ms: u64,
@@ -58,7 +61,8 @@ pub struct Server {
     pub body_timeout_secs: u64,
     /// Seconds that a connection may be without a request.
     pub idle_timeout_secs: u64,
-    /// MiB of bodies of requests that are not worked off.
+    /// MiB of bodies of requests that are not worked off, as they are sent and after
+    /// decompression.
     pub body_memory_max_mb: usize,
     /// Seconds that requests may take to finish after a signal to stop.
     pub shutdown_grace_secs: u64,
@@ -230,9 +234,10 @@ impl Default for Server {
             bind_address: "127.0.0.1".into(),
             port: 8086,
             max_body_size_bytes: 25_000_000,
-            max_points_per_request: 500_000,
+            max_decompressed_body_size_bytes: 0,
+            max_points_per_request: 0,
             request_timeout_secs: 30,
-            query_timeout_secs: 30,
+            query_timeout_secs: 0,
             max_concurrent_queries: 0,
             max_concurrent_requests: 0,
             request_queue_timeout_ms: 1000,
@@ -241,7 +246,7 @@ impl Default for Server {
             header_timeout_secs: 10,
             body_timeout_secs: 20,
             idle_timeout_secs: 180,
-            body_memory_max_mb: 256,
+            body_memory_max_mb: 512,
             shutdown_grace_secs: 10,
             flush_on_shutdown: true,
             tls_enabled: false,
@@ -331,7 +336,7 @@ impl Default for Chdb {
 impl Default for Cardinality {
     fn default() -> Self {
         Self {
-            max_measurements_per_database: 10_000,
+            max_measurements_per_database: 0,
             max_tag_values_per_measurement: 100_000,
             max_series_per_database: 10_000_000,
         }

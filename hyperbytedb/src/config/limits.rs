@@ -14,6 +14,9 @@ use crate::server::{Limits, Settings, TlsFiles};
 const RUNNING_MIN: usize = 256;
 /// How many requests wait for each that may run.
 const WAITING_FACTOR: usize = 8;
+/// How many times its size a body may have after decompression. Line protocol of agents is
+/// compressed to a tenth, about.
+const PLAIN_FACTOR: usize = 10;
 /// One in how many files that may be open is left to the storage engine.
 const FILES_SHARE: usize = 4;
 
@@ -38,6 +41,15 @@ impl Server {
                 key: self.tls_key_path.clone().into(),
                 client_authorities: path(&self.tls_client_ca_path),
             }),
+        }
+    }
+
+    /// Bytes of a body after decompression.
+    #[must_use]
+    pub fn plain_body_bytes_max(&self) -> usize {
+        match self.max_decompressed_body_size_bytes {
+            0 => self.max_body_size_bytes.saturating_mul(PLAIN_FACTOR),
+            limit => limit,
         }
     }
 
@@ -100,8 +112,11 @@ pub fn check(config: &Config, check: &mut impl FnMut(bool, String)) {
         "server.max_header_bytes: must be 8192 to 16777216".into(),
     );
     check(
-        server.body_memory_max_mb << 20 >= server.max_body_size_bytes,
-        "server.body_memory_max_mb: must hold at least one body of server.max_body_size_bytes"
+        server.body_memory_max_mb << 20
+            >= server
+                .max_body_size_bytes
+                .saturating_add(server.plain_body_bytes_max()),
+        "server.body_memory_max_mb: must hold at least one body of server.max_body_size_bytes and what it is after decompression, server.max_decompressed_body_size_bytes"
             .into(),
     );
     check(

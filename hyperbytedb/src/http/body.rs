@@ -11,6 +11,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use super::error::HttpError;
+use crate::layers::BodyMemory;
 use crate::query::out::Piece;
 
 /// The body of an answer.
@@ -92,12 +93,19 @@ const GZIP_HEADER_BYTES: usize = 10;
 /// What Go says of data that is cut off.
 const UNEXPECTED_EOF: &str = "unexpected EOF";
 
-/// Inflates a gzip body into at most `limit` bytes. An empty body stays empty: some
-/// clients label it gzip, too.
+/// Bytes that are inflated before it is looked whether there is memory for more.
+const INFLATED_BYTES: usize = 256 << 10;
+
+/// Inflates a gzip body into at most `limit` bytes, which take their room of the memory that
+/// all bodies have. An empty body stays empty: some clients label it gzip, too.
 ///
 /// # Errors
-/// When it is no gzip, or inflates beyond the limit.
-pub fn inflate(body: &Bytes, limit: usize) -> Result<Bytes, HttpError> {
+/// When it is no gzip, inflates beyond the limit, or there is no memory for it now.
+pub fn inflate(
+    body: &Bytes,
+    limit: usize,
+    memory: Option<&BodyMemory>,
+) -> Result<Bytes, HttpError> {
     if body.is_empty() {
         return Ok(Bytes::new());
     }
@@ -107,20 +115,33 @@ pub fn inflate(body: &Bytes, limit: usize) -> Result<Bytes, HttpError> {
     if !body.starts_with(&[0x1f, 0x8b, 8]) {
         return Err(HttpError::Body("gzip: invalid header".to_string()));
     }
-    let mut plain = Vec::with_capacity(body.len().saturating_mul(4).min(limit));
-    MultiGzDecoder::new(body.as_ref())
-        .take(limit as u64 + 1)
-        .read_to_end(&mut plain)
-        .map_err(|error| {
+    let mut plain = Vec::with_capacity(body.len().saturating_mul(4).min(INFLATED_BYTES));
+    let mut held = memory.map(BodyMemory::nothing);
+    let mut decoder = MultiGzDecoder::new(body.as_ref());
+    loop {
+        let room = (limit - plain.len()).saturating_add(1).min(INFLATED_BYTES);
+        let part = decoder.by_ref().take(room as u64).read_to_end(&mut plain);
+        let inflated = part.map_err(|error| {
             HttpError::Body(match error.kind() {
                 std::io::ErrorKind::UnexpectedEof => UNEXPECTED_EOF.to_string(),
                 _ => format!("gzip: {error}"),
             })
         })?;
-    if plain.len() > limit {
-        return Err(HttpError::BodyTooLarge);
+        if plain.len() > limit {
+            return Err(HttpError::BodyTooLarge);
+        }
+        if let Some(held) = &mut held {
+            held.grow(plain.len())?;
+        }
+        if inflated < room {
+            break;
+        }
     }
-    Ok(Bytes::from(plain))
+    let plain = Bytes::from(plain);
+    Ok(match held {
+        Some(held) => held.keep(plain),
+        None => plain,
+    })
 }
 
 #[cfg(test)]
@@ -139,15 +160,15 @@ mod tests {
     #[test]
     fn gzip_is_inflated_within_the_limit_only() {
         let packed = gzip(&vec![b'x'; 100_000]);
-        assert_eq!(inflate(&packed, 100_000).unwrap().len(), 100_000);
+        assert_eq!(inflate(&packed, 100_000, None).unwrap().len(), 100_000);
         assert!(matches!(
-            inflate(&packed, 99_999),
+            inflate(&packed, 99_999, None),
             Err(HttpError::BodyTooLarge)
         ));
         assert!(matches!(
-            inflate(&Bytes::from("cpu v=1"), 10),
+            inflate(&Bytes::from("cpu v=1"), 10, None),
             Err(HttpError::Body(_))
         ));
-        assert!(inflate(&Bytes::new(), 10).unwrap().is_empty());
+        assert!(inflate(&Bytes::new(), 10, None).unwrap().is_empty());
     }
 }

@@ -12,9 +12,9 @@ use storage::Engine;
 use super::Answer;
 use super::body::AnswerBody;
 use super::error::HttpError;
-use super::request::Received;
+use super::request::{Parameters, Received};
 use super::target::Target;
-use crate::auth::may_write;
+use crate::auth::{Identity, may_write};
 use crate::query::error::QueryError;
 use crate::query::service::QueryService;
 
@@ -45,12 +45,7 @@ pub async fn handle(
     request: &mut Received,
     engine: &Engine,
 ) -> Result<Answer, HttpError> {
-    let target = Target::of_bucket(&request.parameters).map_err(|error| match error {
-        HttpError::Bucket(text) => HttpError::DeleteTarget(format!("bucket: {text}")),
-        other => other,
-    })?;
-    check_target(&target, engine)?;
-    may_write(&request.identity, &target.database)?;
+    let target = check(&request.parameters, &request.identity, engine)?;
     let body = request.body();
     let what: What = serde_json::from_slice(&body)
         .map_err(|error| HttpError::Delete(format!("cannot parse request body: {error}")))?;
@@ -73,6 +68,24 @@ pub async fn handle(
     let mut answer = Response::new(AnswerBody::empty());
     *answer.status_mut() = StatusCode::OK;
     Ok(answer)
+}
+
+/// Where a request deletes.
+///
+/// # Errors
+/// For everything that can be said of it before its body is there.
+pub fn check(
+    parameters: &Parameters,
+    identity: &Identity,
+    engine: &Engine,
+) -> Result<Target, HttpError> {
+    let target = Target::of_bucket(parameters).map_err(|error| match error {
+        HttpError::Bucket(text) => HttpError::DeleteTarget(format!("bucket: {text}")),
+        other => other,
+    })?;
+    check_target(&target, engine)?;
+    may_write(identity, &target.database)?;
+    Ok(target)
 }
 
 fn check_target(target: &Target, engine: &Engine) -> Result<(), HttpError> {

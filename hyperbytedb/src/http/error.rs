@@ -11,7 +11,7 @@ use super::Answer;
 use super::body::AnswerBody;
 use super::format::Format;
 use crate::auth::{AuthError, Forbidden};
-use crate::layers::{Forged, OutcomeUnknown, Overloaded, RateLimited, ReceiveError};
+use crate::layers::{Forged, HeadError, OutcomeUnknown, Overloaded, RateLimited, ReceiveError};
 use crate::monitor::metrics::name;
 use crate::prometheus::PrometheusError;
 use crate::query::error::QueryError;
@@ -65,6 +65,9 @@ pub enum HttpError {
     /// A mark of peers on a request of somebody else.
     #[error("{0}")]
     Forged(#[from] Forged),
+    /// The accepting side has refused the head.
+    #[error("{0}")]
+    Head(#[from] HeadError),
     #[error("{0}")]
     Receive(#[from] ReceiveError),
     #[error("{0}")]
@@ -114,6 +117,15 @@ impl HttpError {
             HttpError::NotFound => StatusCode::NOT_FOUND,
             HttpError::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             HttpError::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+            HttpError::Head(error) => match error {
+                HeadError::Malformed(_) => StatusCode::BAD_REQUEST,
+                HeadError::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+                HeadError::TooLarge(_) | HeadError::TooManyHeaders(_) => {
+                    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+                }
+                HeadError::PathTooLong(_) => StatusCode::URI_TOO_LONG,
+                HeadError::Slow(_) => StatusCode::REQUEST_TIMEOUT,
+            },
             HttpError::Receive(error) => match error {
                 ReceiveError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
                 ReceiveError::Broken(_) => StatusCode::BAD_REQUEST,
@@ -136,6 +148,8 @@ impl HttpError {
             | HttpError::Query(QueryError::Forbidden(_))
             | HttpError::Write(WriteError::Forbidden(_)) => "privileges",
             HttpError::Auth(_) => "credentials",
+            HttpError::Head(HeadError::Slow(_)) => "head_too_slow",
+            HttpError::Head(_) => "head",
             HttpError::RateLimited(_) => "rate_limit",
             HttpError::Overloaded(_) => "overloaded",
             HttpError::OutcomeUnknown(_) => "timeout",

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use hyper::header::ORIGIN;
 use hyper::http::request::Parts;
 use hyper::{Method, Response};
+use storage::Engine;
 
 use super::body::AnswerBody;
 use super::cors;
 use super::error::HttpError;
 use super::format::Format;
+use super::request::Parameters;
+use super::routes::{check_head, count_answer, count_request};
 use crate::auth::{AuthError, Forbidden, Identity, Users};
-use crate::layers::Gate;
+use crate::layers::{Gate, HeadError, query_of};
 use crate::monitor::Statistics;
 
 /// Whom a route is for.
@@ -29,10 +32,12 @@ pub struct Exposed {
     pub statements: bool,
 }
 
-/// Asks for credentials where a route needs them.
+/// Asks for credentials where a route needs them, and refuses what can be refused for the head
+/// of a request alone: its body is not taken in for that.
 #[derive(Clone)]
 pub struct HttpGate {
     pub users: Arc<Users>,
+    pub engine: Arc<Engine>,
     pub exposed: Exposed,
     pub statistics: Arc<Statistics>,
 }
@@ -73,19 +78,39 @@ impl HttpGate {
     }
 }
 
+fn refuse(request: &Parts, error: &HttpError, pretty: bool) -> Response<AnswerBody> {
+    let mut answer = error.answer(Format::of(&request.headers, pretty));
+    if let Some(origin) = request.headers.get(ORIGIN) {
+        cors::allow(origin.clone(), answer.headers_mut());
+    }
+    answer
+}
+
 impl Gate<AnswerBody> for HttpGate {
     type Pass = Identity;
 
     async fn admit(&self, request: &Parts) -> Result<Identity, Response<AnswerBody>> {
-        self.identify(request).await.map_err(|error| {
+        if let Some(error) = request.extensions.get::<HeadError>() {
+            self.statistics.requests.add(1);
+            self.statistics.client_errors.add(1);
+            return Err(refuse(request, &HttpError::Head(*error), false));
+        }
+        let identity = self.identify(request).await.map_err(|error| {
             self.statistics.requests.add(1);
             self.statistics.authentication_failures.add(1);
-            let mut answer = error.answer(Format::of(&request.headers, false));
-            if let Some(origin) = request.headers.get(ORIGIN) {
-                cors::allow(origin.clone(), answer.headers_mut());
-            }
+            refuse(request, &error, false)
+        })?;
+        let path = request.uri.path();
+        let parameters = Parameters::of_url(query_of(&request.uri, &request.extensions));
+        let checked = check_head(path, &request.method, &parameters, &identity, &self.engine);
+        checked.map_err(|error| {
+            count_request(path, &request.method, &self.statistics);
+            let pretty = parameters.get("pretty") == Some("true");
+            let answer = refuse(request, &error, pretty);
+            count_answer(answer.status(), &self.statistics);
             answer
-        })
+        })?;
+        Ok(identity)
     }
 }
 

@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn parameters_of_a_list_are_checked() {
         let status = |query| {
-            let parameters = Parameters::of_url(Some(query));
+            let parameters = Parameters::of_url(query);
             let answer = statements(&Method::GET, &parameters, &Statements::default());
             answer.map_or_else(|error| error.status(), |answer| answer.status())
         };

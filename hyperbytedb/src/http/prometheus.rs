@@ -8,9 +8,9 @@ use super::Answer;
 use super::body::AnswerBody;
 use super::error::HttpError;
 use super::ping::no_content;
-use super::request::Received;
+use super::request::{Parameters, Received};
 use super::target::Target;
-use crate::auth::{may_read, may_write};
+use crate::auth::{Identity, may_read, may_write};
 use crate::prometheus::{ReadRequest, WriteRequest, answer, batch_of, decode, encode};
 use crate::query::error::QueryError;
 use crate::query::service::QueryService;
@@ -26,16 +26,39 @@ pub async fn write(
     request: &mut Received,
     engine: &Engine,
 ) -> Result<Answer, HttpError> {
-    let target = Target::of_database(&request.parameters)?;
-    target.check_database(engine).map_err(WriteError::Storage)?;
-    may_write(&request.identity, &target.database)?;
+    let target = check_write(&request.parameters, &request.identity, engine)?;
     let body = request.body();
-    let (batch, dropped) = batch_of(decode::<WriteRequest>(&body)?);
+    let (batch, dropped) = batch_of(decode::<WriteRequest>(&body, request.plain_bytes_max())?);
     if dropped > 0 {
         tracing::debug!(dropped, "samples without a number or time left out");
     }
     service.store(target.database, target.policy, batch).await?;
     Ok(no_content())
+}
+
+/// Where the samples of a remote write go.
+///
+/// # Errors
+/// For everything that can be said of it before its body is there.
+pub fn check_write(
+    parameters: &Parameters,
+    identity: &Identity,
+    engine: &Engine,
+) -> Result<Target, HttpError> {
+    let target = Target::of_database(parameters)?;
+    target.check_database(engine).map_err(WriteError::Storage)?;
+    may_write(identity, &target.database)?;
+    Ok(target)
+}
+
+/// Where a remote read reads.
+///
+/// # Errors
+/// As [`check_write`].
+pub fn check_read(parameters: &Parameters, identity: &Identity) -> Result<Target, HttpError> {
+    let target = Target::of_database(parameters)?;
+    may_read(identity, &target.database)?;
+    Ok(target)
 }
 
 /// Answers a remote read.
@@ -46,9 +69,9 @@ pub async fn read_samples(
     service: &QueryService,
     request: &mut Received,
 ) -> Result<Answer, HttpError> {
-    let target = Target::of_database(&request.parameters)?;
-    may_read(&request.identity, &target.database)?;
-    let request: ReadRequest = decode(&request.body())?;
+    let target = check_read(&request.parameters, &request.identity)?;
+    let body = request.body();
+    let request: ReadRequest = decode(&body, request.plain_bytes_max())?;
     let packed = service
         .blocking(move |service| {
             let answered = answer(

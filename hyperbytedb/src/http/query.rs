@@ -36,7 +36,7 @@ pub async fn handle(
     let pretty = request.asks("pretty");
     let read_only = request.method != Method::POST;
     if !read_only {
-        let body = request.plain_body()?;
+        let body = request.plain_body().await?;
         request.parameters.add_form(&request.headers, &body)?;
     }
     let parameters = &request.parameters;

@@ -7,7 +7,10 @@ use hyper::{Method, Request};
 use super::body::inflate;
 use super::error::HttpError;
 use crate::auth::Identity;
-use crate::layers::{Replicated, RequestId};
+use crate::layers::{BodyMemory, Replicated, RequestId, query_of};
+
+/// Bodies from this size on are inflated off the threads that serve connections.
+const LARGE_BYTES: usize = 16 << 10;
 
 /// A request, and who sent it.
 pub struct Received {
@@ -21,22 +24,25 @@ pub struct Received {
     /// A believed peer has accepted what it brings.
     pub replicated: bool,
     body: Bytes,
-    body_bytes_max: usize,
+    plain_bytes_max: usize,
+    /// What bodies take memory from.
+    memory: Option<BodyMemory>,
 }
 
 impl Received {
-    /// Takes a request apart; its body may inflate to `body_bytes_max` bytes.
-    pub fn new(request: Request<Bytes>, body_bytes_max: usize) -> Self {
+    /// Takes a request apart; its body may have `plain_bytes_max` bytes after decompression.
+    pub fn new(request: Request<Bytes>, plain_bytes_max: usize) -> Self {
         let (head, body) = request.into_parts();
         Self {
-            parameters: Parameters::of_url(head.uri.query()),
+            parameters: Parameters::of_url(query_of(&head.uri, &head.extensions)),
             identity: head.extensions.get().cloned().unwrap_or_default(),
             id: head.extensions.get::<RequestId>().cloned(),
             replicated: head.extensions.get::<Replicated>().is_some(),
             method: head.method,
             headers: head.headers,
+            memory: head.extensions.get::<BodyMemory>().cloned(),
             body,
-            body_bytes_max,
+            plain_bytes_max,
         }
     }
 
@@ -53,14 +59,24 @@ impl Received {
     /// The body without gzip, where the client says that there is some.
     ///
     /// # Errors
-    /// When it is no gzip, or inflates beyond the limit.
-    pub fn plain_body(&mut self) -> Result<Bytes, HttpError> {
+    /// When it is no gzip, inflates beyond the limit, or there is no memory for it now.
+    pub async fn plain_body(&mut self) -> Result<Bytes, HttpError> {
         let body = self.body();
         let encoding = self.headers.get(CONTENT_ENCODING);
-        if encoding.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"gzip")) {
-            return inflate(&body, self.body_bytes_max);
+        if !encoding.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"gzip")) {
+            return Ok(body);
         }
-        Ok(body)
+        let (limit, memory) = (self.plain_bytes_max, self.memory.clone());
+        if body.len() < LARGE_BYTES {
+            return inflate(&body, limit, memory.as_ref());
+        }
+        let inflated = tokio::task::spawn_blocking(move || inflate(&body, limit, memory.as_ref()));
+        inflated.await.unwrap_or(Err(HttpError::Broken))
+    }
+
+    /// Bytes that a body may have after decompression.
+    pub fn plain_bytes_max(&self) -> usize {
+        self.plain_bytes_max
     }
 }
 
@@ -72,8 +88,8 @@ pub struct Parameters(Vec<(String, String)>);
 impl Parameters {
     /// Those of the URL's query.
     #[must_use]
-    pub fn of_url(query: Option<&str>) -> Self {
-        let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    pub fn of_url(query: &str) -> Self {
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
         Self(pairs.into_owned().collect())
     }
 
@@ -149,7 +165,7 @@ mod tests {
             CONTENT_TYPE,
             "application/x-www-form-urlencoded".parse().unwrap(),
         );
-        let mut parameters = Parameters::of_url(Some("db=a&epoch=ms&rp=&q=x%20y"));
+        let mut parameters = Parameters::of_url("db=a&epoch=ms&rp=&q=x%20y");
         parameters
             .add_form(&headers, &Bytes::from("q=SELECT+1&db="))
             .unwrap();

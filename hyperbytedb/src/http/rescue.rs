@@ -34,6 +34,7 @@ pub struct Rescue<S> {
 
 /// Whether the client wants to read the answer.
 fn asks_pretty(uri: &Uri) -> bool {
+    // Nobody asks for it behind 64 KiB of other things.
     let query = uri.query().unwrap_or_default();
     url::form_urlencoded::parse(query.as_bytes())
         .any(|(name, value)| name == "pretty" && value == "true")

@@ -15,8 +15,9 @@ use tower::Service;
 use super::Answer;
 use super::error::HttpError;
 use super::format::Format;
-use super::request::Received;
+use super::request::{Parameters, Received};
 use super::{buckets, cors, delete, operate, ping, prometheus, query, write};
+use crate::auth::Identity;
 use crate::layers::{Authorize, Class};
 use crate::monitor::metrics::Scrape;
 use crate::monitor::{Diagnostics, Statistics, vars};
@@ -38,7 +39,8 @@ pub struct Backends {
     pub statements: Arc<Statements>,
     /// `None` when there are no metrics.
     pub scrape: Option<Scrape>,
-    pub body_bytes_max: usize,
+    /// Bytes of a body after decompression.
+    pub plain_body_bytes_max: usize,
 }
 
 /// All paths, with their methods as the header `Allow` has them.
@@ -92,6 +94,56 @@ fn check_method(path: &str, method: &Method) -> Result<(), HttpError> {
     Err(HttpError::Method(allowed))
 }
 
+/// Whether a request can be answered, as far as its head says: what is refused for its head
+/// alone is refused before its body comes. The routes look again, since databases and rights
+/// may change meanwhile.
+///
+/// # Errors
+/// As the route itself would refuse it.
+pub fn check_head(
+    path: &str,
+    method: &Method,
+    parameters: &Parameters,
+    identity: &Identity,
+    engine: &Engine,
+) -> Result<(), HttpError> {
+    check_method(path, method)?;
+    match path {
+        _ if method != Method::POST => Ok(()),
+        "/write" => write::check(parameters, identity, engine).map(|_| ()),
+        "/api/v2/write" => write::check_v2(parameters, identity, engine).map(|_| ()),
+        "/api/v2/query" => Err(HttpError::Flux),
+        "/api/v2/delete" => delete::check(parameters, identity, engine).map(|_| ()),
+        "/api/v1/prom/write" => prometheus::check_write(parameters, identity, engine).map(|_| ()),
+        "/api/v1/prom/read" => prometheus::check_read(parameters, identity).map(|_| ()),
+        _ => Ok(()),
+    }
+}
+
+/// Counts a request for what its path is.
+pub fn count_request(path: &str, method: &Method, statistics: &Statistics) {
+    statistics.requests.add(1);
+    match path {
+        _ if method == Method::OPTIONS || check_method(path, method).is_err() => {}
+        "/write" | "/api/v2/write" => statistics.write_requests.add(1),
+        "/query" => statistics.query_requests.add(1),
+        "/api/v1/prom/write" => statistics.prometheus_writes.add(1),
+        "/api/v1/prom/read" => statistics.prometheus_reads.add(1),
+        "/status" => statistics.status_requests.add(1),
+        "/ping" => statistics.ping_requests.add(1),
+        _ => {}
+    }
+}
+
+/// Counts an answer that says that something went wrong.
+pub fn count_answer(status: StatusCode, statistics: &Statistics) {
+    if status.is_client_error() {
+        statistics.client_errors.add(1);
+    } else if status.is_server_error() {
+        statistics.server_errors.add(1);
+    }
+}
+
 impl Routes {
     /// Routes to what is given.
     #[must_use]
@@ -103,7 +155,7 @@ impl Routes {
 impl Backends {
     async fn route(&self, request: Request<Bytes>) -> Result<Answer, HttpError> {
         let path = request.uri().path().to_string();
-        let mut request = Received::new(request, self.body_bytes_max);
+        let mut request = Received::new(request, self.plain_body_bytes_max);
         check_method(&path, &request.method)?;
         let origin = request.headers.get(ORIGIN).cloned();
         let format = Format::of(&request.headers, request.asks("pretty"));
@@ -122,29 +174,16 @@ impl Backends {
     async fn answer(&self, path: &str, request: &mut Received) -> Result<Answer, HttpError> {
         let (statistics, engine) = (&self.statistics, &self.engine);
         match path {
-            "/write" => {
-                statistics.write_requests.add(1);
-                write::handle(self.write.clone(), request, engine).await
-            }
-            "/api/v2/write" => {
-                statistics.write_requests.add(1);
-                write::handle_v2(self.write.clone(), request, engine).await
-            }
+            "/write" => write::handle(self.write.clone(), request, engine).await,
+            "/api/v2/write" => write::handle_v2(self.write.clone(), request, engine).await,
             "/api/v2/query" => Err(HttpError::Flux),
             "/api/v2/delete" => delete::handle(self.query.unguarded(), request, engine).await,
             "/api/v2/buckets" => buckets::list(&request.parameters, &request.identity, engine),
-            "/query" => {
-                statistics.query_requests.add(1);
-                query::handle(self.query.clone(), request, &self.statements).await
-            }
+            "/query" => query::handle(self.query.clone(), request, &self.statements).await,
             "/api/v1/prom/write" => {
-                statistics.prometheus_writes.add(1);
                 prometheus::write(self.write.unguarded(), request, engine).await
             }
-            "/api/v1/prom/read" => {
-                statistics.prometheus_reads.add(1);
-                prometheus::read_samples(self.query.unguarded(), request).await
-            }
+            "/api/v1/prom/read" => prometheus::read_samples(self.query.unguarded(), request).await,
             "/debug/vars" => {
                 let vars = vars(statistics, engine, &self.diagnostics);
                 Ok(ping::json(StatusCode::OK, &vars))
@@ -156,14 +195,8 @@ impl Backends {
             "/debug/log-level" => operate::log_level(&request.method, &request.parameters),
             "/health" => Ok(ping::health(engine)),
             "/ready" => Ok(ping::ready(engine, &self.diagnostics)),
-            "/status" => {
-                statistics.status_requests.add(1);
-                Ok(ping::no_content())
-            }
-            _ => {
-                statistics.ping_requests.add(1);
-                Ok(ping::ping(&request.parameters))
-            }
+            "/status" => Ok(ping::no_content()),
+            _ => Ok(ping::ping(&request.parameters)),
         }
     }
 }
@@ -181,16 +214,12 @@ impl Service<Request<Bytes>> for Routes {
         let backends = self.0.clone();
         Box::pin(async move {
             let statistics = &backends.statistics;
-            statistics.requests.add(1);
+            count_request(request.uri().path(), request.method(), statistics);
             statistics.requests_active.add(1);
             let answer = backends.route(request).await;
             let answer = answer.unwrap_or_else(|error| error.answer(Format::default()));
             statistics.requests_active.end();
-            if answer.status().is_client_error() {
-                statistics.client_errors.add(1);
-            } else if answer.status().is_server_error() {
-                statistics.server_errors.add(1);
-            }
+            count_answer(answer.status(), statistics);
             Ok(answer)
         })
     }

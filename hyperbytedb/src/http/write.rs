@@ -7,25 +7,41 @@ use tower::{Service, ServiceExt};
 use super::Answer;
 use super::error::HttpError;
 use super::ping::no_content;
-use super::request::Received;
+use super::request::{Parameters, Received};
 use super::target::Target;
+use crate::auth::{Identity, may_write};
 use crate::layers::Authorize;
 use crate::write::{Consistency, WriteError, WriteRequest, WriteService};
 
 /// Stores the points of a request of InfluxDB 1.x.
 ///
 /// # Errors
-/// In the order in which InfluxDB checks: database, then parameters, then the body.
+/// In the order in which InfluxDB checks: database, rights, parameters, then the body.
 pub async fn handle(
     service: Authorize<WriteService>,
     request: &mut Received,
     engine: &Engine,
 ) -> Result<Answer, HttpError> {
-    let target = Target::of_database(&request.parameters)?;
-    target.check_database(engine).map_err(WriteError::Storage)?;
-    let precision = Precision::parse(request.parameters.get("precision").unwrap_or_default())
-        .map_err(WriteError::Precision)?;
+    let (target, precision) = check(&request.parameters, &request.identity, engine)?;
     store(service, request, target, precision).await
+}
+
+/// Where the points of a request of InfluxDB 1.x go, and the unit of their times.
+///
+/// # Errors
+/// For everything that can be said of it before its body is there.
+pub fn check(
+    parameters: &Parameters,
+    identity: &Identity,
+    engine: &Engine,
+) -> Result<(Target, Precision), HttpError> {
+    let target = Target::of_database(parameters)?;
+    target.check_database(engine).map_err(WriteError::Storage)?;
+    may_write(identity, &target.database)?;
+    let precision = Precision::parse(parameters.get("precision").unwrap_or_default())
+        .map_err(WriteError::Precision)?;
+    Consistency::check(parameters.get("consistency").unwrap_or_default())?;
+    Ok((target, precision))
 }
 
 /// Stores the points of a request of InfluxDB 2.x; `org` has no meaning.
@@ -37,11 +53,26 @@ pub async fn handle_v2(
     request: &mut Received,
     engine: &Engine,
 ) -> Result<Answer, HttpError> {
-    let precision = Precision::parse_v2(request.parameters.get("precision").unwrap_or_default())
-        .map_err(WriteError::Precision)?;
-    let target = Target::of_bucket(&request.parameters)?;
-    target.check_database(engine).map_err(WriteError::Storage)?;
+    let (target, precision) = check_v2(&request.parameters, &request.identity, engine)?;
     store(service, request, target, precision).await
+}
+
+/// As [`check`], for a request of InfluxDB 2.x.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_v2(
+    parameters: &Parameters,
+    identity: &Identity,
+    engine: &Engine,
+) -> Result<(Target, Precision), HttpError> {
+    let precision = Precision::parse_v2(parameters.get("precision").unwrap_or_default())
+        .map_err(WriteError::Precision)?;
+    let target = Target::of_bucket(parameters)?;
+    target.check_database(engine).map_err(WriteError::Storage)?;
+    may_write(identity, &target.database)?;
+    Consistency::check(parameters.get("consistency").unwrap_or_default())?;
+    Ok((target, precision))
 }
 
 async fn store(
@@ -50,8 +81,7 @@ async fn store(
     target: Target,
     precision: Precision,
 ) -> Result<Answer, HttpError> {
-    Consistency::check(request.parameters.get("consistency").unwrap_or_default())?;
-    let body = request.plain_body()?;
+    let body = request.plain_body().await?;
     let service = service.ready().await?;
     service
         .call(WriteRequest {

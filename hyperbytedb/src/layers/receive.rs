@@ -1,7 +1,5 @@
 //! Takes in the body of a request before anything else is done for it: what waits for a
-//! slow client then waits here, where it costs the bytes that came and nothing more. The
-//! layers below may refuse a request at once: nothing is left on the connection of what
-//! the client sends before it looks at the answer.
+//! slow client then waits here, where it costs the bytes that came and nothing more.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,17 +11,14 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::body::Body;
-use hyper::header::EXPECT;
+use hyper::header::CONTENT_ENCODING;
 use metrics::gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
 use tower::{BoxError, Layer, Service};
 
+use super::drain::{Pace, Unread};
 use crate::monitor::metrics::name;
 
-/// Bytes a second that a body must have on average; slower ones use up the time that
-/// they may stand still, once.
-const RATE_BYTES_MIN: u64 = 1024;
 /// Bytes that are counted as one.
 const UNIT_BYTES: usize = 1024;
 /// Room that is made for a body before it has come.
@@ -62,17 +57,16 @@ pub struct ReceiveLimits {
 #[derive(Debug, Clone)]
 pub struct ReceiveLayer {
     limits: ReceiveLimits,
-    memory: Arc<Semaphore>,
+    memory: BodyMemory,
 }
 
 impl ReceiveLayer {
     #[must_use]
     pub fn new(limits: ReceiveLimits) -> Self {
         gauge!(name::BODY_BYTES_MAX).set(limits.memory_bytes_max as f64);
-        let units = (limits.memory_bytes_max / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
         Self {
             limits,
-            memory: Arc::new(Semaphore::new(units)),
+            memory: BodyMemory::new(limits.memory_bytes_max),
         }
     }
 }
@@ -95,7 +89,7 @@ pub struct Receive<S> {
     settings: ReceiveLayer,
 }
 
-impl<S, In> Service<Request<In>> for Receive<S>
+impl<S, In> Service<Request<Unread<In>>> for Receive<S>
 where
     S: Service<Request<Bytes>> + Clone + Send + 'static,
     S::Future: Send,
@@ -111,24 +105,26 @@ where
         self.inner.poll_ready(context).map_err(Into::into)
     }
 
-    fn call(&mut self, request: Request<In>) -> Self::Future {
+    fn call(&mut self, request: Request<Unread<In>>) -> Self::Future {
         // The one that said it is ready goes with the request.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let settings = self.settings.clone();
         Box::pin(async move {
-            let (head, mut body) = request.into_parts();
+            let (mut head, mut body) = request.into_parts();
             if body.is_end_stream() {
                 let request = Request::from_parts(head, Bytes::new());
                 return inner.call(request).await.map_err(Into::into);
             }
+            if head.headers.contains_key(CONTENT_ENCODING) {
+                head.extensions.insert(settings.memory.clone());
+            }
             let mut intake = Intake::new(settings);
             let received = match intake.take(&mut body).await {
-                Ok(received) => received,
+                Ok(received) => intake.held.keep(received),
                 Err(error) => {
-                    // Whoever waits for leave to send the body reads the answer first.
-                    if !head.headers.contains_key(EXPECT) {
-                        intake.discard(&mut body, &error).await;
+                    if matches!(error, ReceiveError::Slow | ReceiveError::Broken(_)) {
+                        body.give_up();
                     }
                     return Err(error.into());
                 }
@@ -139,44 +135,101 @@ where
     }
 }
 
-/// Memory that a body has, in the gauge of what all have.
-struct Memory(OwnedSemaphorePermit);
+/// The memory that the bodies of all requests have; among the extensions of each, for what a
+/// body becomes after decompression.
+#[derive(Debug, Clone)]
+pub struct BodyMemory(Arc<Semaphore>);
 
-impl Memory {
-    fn new(permit: OwnedSemaphorePermit) -> Self {
-        gauge!(name::BODY_BYTES).increment((permit.num_permits() * UNIT_BYTES) as f64);
-        Self(permit)
+impl BodyMemory {
+    fn new(bytes_max: usize) -> Self {
+        let units = (bytes_max / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Semaphore::new(units)))
     }
 
-    fn merge(&mut self, mut more: Self) {
-        if let Some(permit) = more.0.split(more.0.num_permits()) {
-            self.0.merge(permit);
+    /// Room for nothing, which can grow.
+    #[must_use]
+    pub fn nothing(&self) -> HeldMemory {
+        HeldMemory {
+            memory: self.clone(),
+            permit: None,
         }
     }
 }
 
-impl Drop for Memory {
+/// Memory that a body has, in the gauge of what all have.
+#[derive(Debug)]
+pub struct HeldMemory {
+    memory: BodyMemory,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl HeldMemory {
+    fn units(&self) -> usize {
+        let permit = self.permit.as_ref();
+        permit.map_or(0, OwnedSemaphorePermit::num_permits)
+    }
+
+    /// Takes room for so many bytes in all.
+    ///
+    /// # Errors
+    /// [`ReceiveError::NoRoom`].
+    pub fn grow(&mut self, bytes: usize) -> Result<(), ReceiveError> {
+        let more = bytes.div_ceil(UNIT_BYTES).saturating_sub(self.units());
+        if more == 0 {
+            return Ok(());
+        }
+        let permits = u32::try_from(more).unwrap_or(u32::MAX);
+        let taken = self.memory.0.clone().try_acquire_many_owned(permits);
+        let taken = taken.map_err(|_| ReceiveError::NoRoom)?;
+        gauge!(name::BODY_BYTES).increment((more * UNIT_BYTES) as f64);
+        match &mut self.permit {
+            Some(permit) => permit.merge(taken),
+            None => self.permit = Some(taken),
+        }
+        Ok(())
+    }
+
+    /// The bytes that it is for, which give it back when the last who reads them is done.
+    #[must_use]
+    pub fn keep(self, bytes: Bytes) -> Bytes {
+        struct Counted {
+            bytes: Bytes,
+            _held: HeldMemory,
+        }
+        impl AsRef<[u8]> for Counted {
+            fn as_ref(&self) -> &[u8] {
+                &self.bytes
+            }
+        }
+        match self.permit {
+            Some(_) => Bytes::from_owner(Counted { bytes, _held: self }),
+            None => bytes,
+        }
+    }
+}
+
+impl Drop for HeldMemory {
     fn drop(&mut self) {
-        gauge!(name::BODY_BYTES).decrement((self.0.num_permits() * UNIT_BYTES) as f64);
+        gauge!(name::BODY_BYTES).decrement((self.units() * UNIT_BYTES) as f64);
     }
 }
 
 /// A body on its way in.
 struct Intake {
     settings: ReceiveLayer,
-    started: Instant,
+    pace: Pace,
     bytes: usize,
     /// What it holds of the memory.
-    held: Option<Memory>,
+    held: HeldMemory,
 }
 
 impl Intake {
     fn new(settings: ReceiveLayer) -> Self {
         Self {
+            pace: Pace::new(settings.limits.stall),
+            held: settings.memory.nothing(),
             settings,
-            started: Instant::now(),
             bytes: 0,
-            held: None,
         }
     }
 
@@ -196,7 +249,7 @@ impl Intake {
             if self.bytes > limit {
                 return Err(ReceiveError::TooLarge);
             }
-            self.hold()?;
+            self.held.grow(self.bytes)?;
             if first.is_empty() && rest.is_empty() {
                 first = data;
                 continue;
@@ -214,7 +267,7 @@ impl Intake {
         } else {
             rest.freeze()
         };
-        Ok(self.counted(whole))
+        Ok(whole)
     }
 
     /// The next bytes, within their time.
@@ -223,10 +276,8 @@ impl Intake {
         B: Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,
     {
-        let stall = self.settings.limits.stall;
         loop {
-            let earned = Duration::from_secs(self.bytes as u64 / RATE_BYTES_MIN);
-            let deadline = (self.started + stall + earned).min(Instant::now() + stall);
+            let deadline = self.pace.deadline(self.bytes);
             let frame = tokio::time::timeout_at(deadline, body.frame()).await;
             let Some(frame) = frame.map_err(|_| ReceiveError::Slow)? else {
                 return Ok(None);
@@ -238,65 +289,6 @@ impl Intake {
             {
                 self.bytes += data.len();
                 return Ok(Some(data));
-            }
-        }
-    }
-
-    /// Takes as much of the memory as has come.
-    fn hold(&mut self) -> Result<(), ReceiveError> {
-        let held = self.held.as_ref().map_or(0, |held| held.0.num_permits());
-        let wanted = self.bytes.div_ceil(UNIT_BYTES);
-        let more = u32::try_from(wanted.saturating_sub(held)).unwrap_or(u32::MAX);
-        if more == 0 {
-            return Ok(());
-        }
-        let memory = self.settings.memory.clone();
-        let more = memory
-            .try_acquire_many_owned(more)
-            .map_err(|_| ReceiveError::NoRoom)?;
-        let more = Memory::new(more);
-        match &mut self.held {
-            Some(held) => held.merge(more),
-            None => self.held = Some(more),
-        }
-        Ok(())
-    }
-
-    /// The bytes, which give back their memory when the last who reads them is done.
-    fn counted(&mut self, bytes: Bytes) -> Bytes {
-        struct Counted {
-            bytes: Bytes,
-            _held: Memory,
-        }
-        impl AsRef<[u8]> for Counted {
-            fn as_ref(&self) -> &[u8] {
-                &self.bytes
-            }
-        }
-        match self.held.take() {
-            Some(held) => Bytes::from_owner(Counted { bytes, _held: held }),
-            None => bytes,
-        }
-    }
-
-    /// Takes in what is left and forgets it: many clients send all of a request before
-    /// they look at the answer, and would see a broken connection instead.
-    async fn discard<B>(&mut self, body: &mut B, error: &ReceiveError)
-    where
-        B: Body<Data = Bytes> + Unpin,
-        B::Error: std::fmt::Display,
-    {
-        if matches!(error, ReceiveError::Slow | ReceiveError::Broken(_)) {
-            return;
-        }
-        self.held = None;
-        let end = self
-            .bytes
-            .saturating_add(self.settings.limits.body_bytes_max);
-        while self.bytes <= end {
-            match self.next(body).await {
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return,
             }
         }
     }
@@ -354,7 +346,8 @@ mod tests {
         let inner = tower::service_fn(|request: Request<Bytes>| async move {
             Ok::<_, Infallible>(request.into_body())
         });
-        let answer = layer.layer(inner).call(Request::new(body)).await;
+        let request = Request::new(Unread::new(body, layer.limits));
+        let answer = layer.layer(inner).call(request).await;
         answer.map_err(|error| *error.downcast::<ReceiveError>().unwrap())
     }
 

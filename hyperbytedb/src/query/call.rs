@@ -160,7 +160,7 @@ impl Node {
                 buckets,
             } => {
                 let series = input.evaluate(leaves, budget)?;
-                transform.apply(&series, buckets)
+                transform.apply(&series, buckets, budget)
             }
         }
     }

@@ -19,7 +19,7 @@ pub struct QueryContext {
     pub policy: Option<String>,
     /// `now()`, nanoseconds since 1970.
     pub now_ns: i64,
-    /// When the statement must have ended.
+    /// When the statement must have ended, if it has never waited for its client.
     pub deadline: Option<Instant>,
     /// Most bytes that the statement's operators and the engine may hold.
     pub memory_bytes_max: usize,
@@ -41,8 +41,8 @@ impl QueryContext {
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(QueryError::Killed);
         }
-        match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => Err(QueryError::Timeout),
+        match self.time_left() {
+            Some(Duration::ZERO) => Err(QueryError::Timeout),
             _ => Ok(()),
         }
     }
@@ -50,7 +50,7 @@ impl QueryContext {
     /// Time left, if there is a limit.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        self.deadline
-            .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+        let deadline = self.deadline?;
+        Some((deadline + self.work.waited()).saturating_duration_since(Instant::now()))
     }
 }

@@ -54,10 +54,9 @@ pub fn store(
             origin: Origin::Local,
         };
         let report = runtime.block_on(engine.write(request))?;
-        if report.dropped.points > 0 {
+        if let Some((reason, dropped)) = report.dropped.told() {
             return Err(QueryError::Invalid(format!(
-                "partial write: {} dropped={}",
-                report.dropped.reason, report.dropped.points
+                "partial write: {reason} dropped={dropped}"
             )));
         }
         written += rows;

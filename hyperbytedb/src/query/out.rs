@@ -31,7 +31,9 @@ pub struct Out {
     /// Bytes that may be collected.
     bytes_max: usize,
     /// A client that takes nothing for so long counts as gone.
-    patience: Option<Duration>,
+    patience: Duration,
+    /// How long it was waited for a client.
+    waited: Duration,
 }
 
 impl Out {
@@ -39,7 +41,7 @@ impl Out {
     pub fn new(
         pieces: mpsc::Sender<Piece>,
         cancelled: Arc<AtomicBool>,
-        patience: Option<Duration>,
+        patience: Duration,
     ) -> Self {
         Self {
             buffer: Vec::with_capacity(4096),
@@ -47,6 +49,7 @@ impl Out {
             pieces: Some(pieces),
             bytes_max: usize::MAX,
             patience,
+            waited: Duration::ZERO,
         }
     }
 
@@ -58,7 +61,8 @@ impl Out {
             cancelled,
             pieces: None,
             bytes_max,
-            patience: None,
+            patience: Duration::MAX,
+            waited: Duration::ZERO,
         }
     }
 
@@ -83,8 +87,13 @@ impl Out {
         self.send(Piece::Last(rest));
     }
 
-    fn send(&self, piece: Piece) {
-        let Some(pieces) = &self.pieces else {
+    /// How long it was waited for the client since this was asked last.
+    pub fn take_waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
+    }
+
+    fn send(&mut self, piece: Piece) {
+        let Some(pieces) = self.pieces.clone() else {
             return;
         };
         let Err(mpsc::error::TrySendError::Full(piece)) = pieces.try_send(piece) else {
@@ -94,15 +103,18 @@ impl Out {
             return;
         };
         let since = Instant::now();
+        self.wait_for_room(&pieces, piece, since);
+        self.waited += since.elapsed();
+    }
+
+    fn wait_for_room(&self, pieces: &mpsc::Sender<Piece>, piece: Piece, since: Instant) {
         let runtime = Handle::current();
         while !self.cancelled.load(Ordering::Relaxed) {
             let place = async { tokio::time::timeout(LOOK_EVERY, pieces.reserve()).await };
             match runtime.block_on(place) {
                 Ok(Ok(place)) => return place.send(piece),
                 Ok(Err(_closed)) => self.stop(),
-                Err(_waited) if self.patience.is_some_and(|most| since.elapsed() > most) => {
-                    self.stop();
-                }
+                Err(_waited) if since.elapsed() > self.patience => self.stop(),
                 Err(_waited) => {}
             }
         }
@@ -118,7 +130,7 @@ impl Out {
 mod tests {
     use super::*;
 
-    fn out(patience: Option<Duration>) -> (Out, mpsc::Receiver<Piece>) {
+    fn out(patience: Duration) -> (Out, mpsc::Receiver<Piece>) {
         let (pieces, answer) = mpsc::channel(1);
         (Out::new(pieces, Arc::default(), patience), answer)
     }
@@ -147,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_reads_gets_everything() {
-        let (out, mut answer) = out(None);
+        let (out, mut answer) = out(Duration::MAX);
         let sent = tokio::spawn(send_twice(out));
         let mut pieces = 0;
         while answer.recv().await.is_some() {
@@ -158,7 +170,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_killed_query_does_not_wait_for_its_client() {
-        let (out, _unread) = out(None);
+        let (out, _unread) = out(Duration::MAX);
         let cancelled = out.cancelled.clone();
         let sent = tokio::spawn(send_twice(out));
         cancelled.store(true, Ordering::Relaxed);
@@ -167,13 +179,13 @@ mod tests {
 
     #[tokio::test]
     async fn patience_with_a_client_ends() {
-        let (out, _unread) = out(Some(Duration::ZERO));
+        let (out, _unread) = out(Duration::ZERO);
         assert!(send_twice(out).await);
     }
 
     #[tokio::test]
     async fn a_client_that_is_gone_stops_the_query() {
-        let (out, answer) = out(None);
+        let (out, answer) = out(Duration::MAX);
         drop(answer);
         assert!(send_twice(out).await);
     }

@@ -280,6 +280,7 @@ impl<'a> Run<'a> {
                 Ok(chunk) => {
                     self.answered.rows += chunk.rows() as u64;
                     self.encode(&chunk);
+                    work.add_wait(self.out.take_waited());
                     if self.out.is_full() {
                         return work.give_up();
                     }

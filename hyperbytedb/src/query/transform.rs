@@ -9,6 +9,7 @@ use influxql::ast::DataType;
 pub(crate) use average::{Average, Warmup};
 
 use super::aggregate::unsupported;
+use super::budget::Budget;
 use super::call::Series;
 use super::column::{Column, ColumnBuilder};
 use super::error::QueryError;
@@ -79,7 +80,15 @@ impl Transform {
     }
 
     /// Transforms one group's values; nulls are skipped.
-    pub fn apply(&self, series: &Series, buckets: &Buckets) -> Result<Series, QueryError> {
+    ///
+    /// # Errors
+    /// When the statement must stop.
+    pub fn apply(
+        &self,
+        series: &Series,
+        buckets: &Buckets,
+        budget: &Budget,
+    ) -> Result<Series, QueryError> {
         let series = series.without_nulls()?;
         Ok(match self {
             Transform::Derivative { unit, non_negative } => {
@@ -102,9 +111,10 @@ impl Transform {
                 every,
             } => {
                 let points: Vec<(i64, f64)> = floats(&series).collect();
-                of_floats(holt_winters::forecast(
-                    &points, *horizon, *season, *fit, *every,
-                ))
+                let check = &|| budget.check();
+                let forecast =
+                    holt_winters::forecast(&points, *horizon, *season, *fit, *every, check);
+                of_floats(forecast?)
             }
         })
     }

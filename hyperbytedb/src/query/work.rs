@@ -1,6 +1,7 @@
 //! What a statement has read.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::error::QueryError;
 
@@ -14,6 +15,8 @@ pub struct Work {
     rows_max: Option<u64>,
     /// Set when there is more to be read, or to be answered, than may be.
     too_much: AtomicBool,
+    /// Nanoseconds in which the client read and the statement waited for it.
+    waited_ns: AtomicU64,
 }
 
 impl Work {
@@ -52,6 +55,18 @@ impl Work {
     pub fn add(&self, rows: u64, bytes: u64) {
         self.rows.fetch_add(rows, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Adds time in which nothing was done because the client had not read what there was.
+    pub fn add_wait(&self, waited: Duration) {
+        let nanoseconds = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        self.waited_ns.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    /// Time that does not count as the statement's.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        Duration::from_nanos(self.waited_ns.load(Ordering::Relaxed))
     }
 
     #[must_use]

@@ -20,6 +20,7 @@ use tower::{BoxError, Service};
 
 use super::activity::Limits;
 use super::connection::Serving;
+use super::heads::{HeadLimits, TARGET_BYTES_MAX};
 use super::reload::{self, Certificates};
 use super::room::{Place, Room};
 use super::tls::{TlsError, TlsFiles};
@@ -34,6 +35,8 @@ const STREAMS_MAX: u32 = 256;
 const BACKLOG: u32 = 4096;
 /// Bytes of bodies that a connection of HTTP/2 may send ahead of their being read.
 const WINDOW_BYTES: u32 = 1 << 20;
+/// Headers of a request: as many as the HTTP library has room for.
+const HEADERS_MAX: usize = 100;
 /// The first byte of a TLS connection.
 const TLS_HANDSHAKE: u8 = 0x16;
 /// What a client of plain HTTP is told; no JSON, on which agents would drop a batch.
@@ -116,6 +119,10 @@ impl Server {
             serving: Serving {
                 protocol: protocol(settings.head_bytes_max),
                 limits: settings.limits,
+                heads: HeadLimits {
+                    bytes: settings.head_bytes_max,
+                    headers: HEADERS_MAX,
+                },
                 stopping,
             },
             stop,
@@ -263,7 +270,8 @@ fn protocol(head_bytes_max: usize) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         // The connection's own watch does this, for the first bytes, TLS and HTTP/2, too.
         .header_read_timeout(None)
-        .max_buf_size(head_bytes_max);
+        // The reader of heads holds them to their limit; what it encodes takes more room.
+        .max_buf_size(head_bytes_max + TARGET_BYTES_MAX);
     protocol
         .http2()
         .timer(TokioTimer::new())

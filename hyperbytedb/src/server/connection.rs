@@ -17,7 +17,8 @@ use tokio::sync::watch;
 use tower::{BoxError, Service};
 
 use super::activity::{Activity, Limits, Reason, Verdict};
-use crate::layers::{Held, PeerCertificate};
+use super::heads::{HeadLimits, HeadReader, Note, Notes};
+use crate::layers::{Busy, Held, LongQuery, PeerCertificate};
 
 /// How long a connection that is to end may take over what is on its way out.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -27,6 +28,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub struct Serving {
     pub protocol: auto::Builder<TokioExecutor>,
     pub limits: Limits,
+    pub heads: HeadLimits,
     /// True when the server stops.
     pub stopping: watch::Receiver<bool>,
 }
@@ -52,9 +54,12 @@ impl Serving {
             stream,
             activity: activity.clone(),
         };
+        let notes = Arc::<Notes>::default();
+        let stream = HeadReader::new(stream, self.heads, self.limits.head, notes.clone());
         let service = Attended {
             inner: service,
             activity: activity.clone(),
+            notes: notes.clone(),
             certificate,
         };
         let service = TowerToHyperService::new(service);
@@ -65,6 +70,13 @@ impl Serving {
         let mut ending: Option<Instant> = None;
         loop {
             let wait = match (activity.verdict(&self.limits, Instant::now()), ending) {
+                // Told why by the reader of heads, which is asked for it as soon as the
+                // connection is polled.
+                (Verdict::End(Reason::Head), None) if notes.is_in_head() => {
+                    notes.expire();
+                    ending = Some(Instant::now());
+                    FAREWELL
+                }
                 // Hung up on: there is nothing to be said to who does not read.
                 (Verdict::End(reason @ (Reason::Head | Reason::Reader)), _) => {
                     tracing::debug!(?reason, "connection ended");
@@ -98,6 +110,7 @@ impl Serving {
 struct Attended<S> {
     inner: S,
     activity: Arc<Activity>,
+    notes: Arc<Notes>,
     certificate: Option<PeerCertificate>,
 }
 
@@ -106,7 +119,7 @@ where
     S: Service<Request<Incoming>, Response = Response<B>>,
     S::Future: Send + 'static,
 {
-    type Response = Response<Held<B, Running>>;
+    type Response = Response<Held<B, Arc<Running>>>;
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
@@ -116,6 +129,20 @@ where
 
     fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
         let running = Running::new(&self.activity, request.version() == Version::HTTP_2);
+        let running = Arc::new(running);
+        let extensions = request.extensions_mut();
+        match self.notes.request_begins() {
+            Some(Note::Query(query)) => {
+                extensions.insert(LongQuery(query));
+            }
+            Some(Note::Refused(error)) => {
+                extensions.insert(error);
+            }
+            None => {}
+        }
+        if !request.body().is_end_stream() {
+            request.extensions_mut().insert(Busy::new(running.clone()));
+        }
         if let Some(certificate) = &self.certificate {
             request.extensions_mut().insert(certificate.clone());
         }

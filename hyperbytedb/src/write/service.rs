@@ -126,7 +126,7 @@ impl WriteService {
                 self.statistics.points_written.add(report.rows as u64);
                 self.statistics
                     .points_dropped
-                    .add(report.dropped.points as u64);
+                    .add(report.dropped.all() as u64);
                 Ok(report)
             }
             Err(error) => {
@@ -171,9 +171,10 @@ impl WriteService {
 /// be stored come before lines that could not be read.
 fn report(decoded: &Decoded, stored: Option<&WriteReport>) -> Result<(), WriteError> {
     if decoded.dropped.points > 0 {
+        let stored = stored.map_or(0, |report| report.dropped.points);
         return Err(WriteError::Partial {
             reason: decoded.dropped.reason.clone().unwrap_or_default(),
-            dropped: decoded.dropped.points,
+            dropped: decoded.dropped.points + stored,
         });
     }
     if let Some(report) = stored {
@@ -189,13 +190,13 @@ fn report(decoded: &Decoded, stored: Option<&WriteReport>) -> Result<(), WriteEr
 }
 
 fn dropped_by(report: &WriteReport) -> Result<(), WriteError> {
-    if report.dropped.points == 0 {
-        return Ok(());
+    match report.dropped.told() {
+        None => Ok(()),
+        Some((reason, dropped)) => Err(WriteError::Partial {
+            reason: reason.to_string(),
+            dropped,
+        }),
     }
-    Err(WriteError::Partial {
-        reason: report.dropped.reason.clone(),
-        dropped: report.dropped.points,
-    })
 }
 
 impl Service<WriteRequest> for WriteService {

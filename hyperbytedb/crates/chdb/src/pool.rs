@@ -3,9 +3,10 @@
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arrow::array::{RecordBatch, RecordBatchReader};
 
@@ -56,6 +57,24 @@ pub struct PoolStatus {
 /// The batches of a result; dropping it stops the query.
 pub struct Batches {
     receiver: Receiver<Result<RecordBatch, ChdbError>>,
+}
+
+impl Batches {
+    /// The next batch; [`ChdbError::Timeout`] when it is not there in time. The engine stops
+    /// when this is dropped, at its next batch.
+    pub fn next_within(
+        &mut self,
+        limit: Option<Duration>,
+    ) -> Option<Result<RecordBatch, ChdbError>> {
+        let Some(limit) = limit else {
+            return self.next();
+        };
+        match self.receiver.recv_timeout(limit) {
+            Ok(batch) => Some(batch),
+            Err(RecvTimeoutError::Timeout) => Some(Err(ChdbError::Timeout)),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
 }
 
 impl Iterator for Batches {

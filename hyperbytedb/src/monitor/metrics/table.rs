@@ -102,7 +102,7 @@ pub const TABLE: &[Metric] = &[
         name::HTTP_REFUSED,
         Kind::Counter,
         &["reason"],
-        "Requests that a limit or a check has refused before anything was done. reason: credentials, privileges, rate_limit, overloaded, body_too_large, body_too_slow, body_memory, body_broken; a timeout is none, its outcome being unknown: timeout.",
+        "Requests that a limit or a check has refused before anything was done. reason: credentials, privileges, rate_limit, overloaded, body_too_large, body_too_slow, body_memory, body_broken, head, head_too_slow; a timeout is none, its outcome being unknown: timeout.",
     ),
     level(
         name::BODY_BYTES,

@@ -73,6 +73,11 @@ impl From<StorageError> for QueryError {
     }
 }
 
+/// Whether batches are read while the engine works.
+fn is_streamed(scan: &Scan) -> bool {
+    matches!(scan.output, Output::Rows { limit: None, .. })
+}
+
 /// A scan ready to be executed.
 struct Prepared {
     sql: String,
@@ -89,9 +94,9 @@ impl Reader for ClickHouseReader {
         };
         tracing::debug!(sql, "scan");
         context.work.add(plan.rows, plan.file_bytes);
-        let streamed = matches!(scan.output, Output::Rows { limit: None, .. });
+        let streamed = is_streamed(scan);
         let running = Running::begin(streamed);
-        let batches = self
+        let mut batches = self
             .pool
             .query(Query {
                 sql,
@@ -101,12 +106,14 @@ impl Reader for ClickHouseReader {
             .map_err(|error| query_error(&error, context))?;
         let schema = schema_of(scan);
         let context = context.clone();
-        Ok(Box::new(batches.map(move |batch| {
+        Ok(Box::new(std::iter::from_fn(move || {
             // It runs until its last batch is read, or nobody wants more.
             let _reading = running.span.enter();
-            context.check()?;
-            let batch = batch.map_err(|error| query_error(&error, &context))?;
-            conform(&batch, &schema)
+            let batch = batches.next_within(context.time_left())?;
+            Some(context.check().and_then(|()| {
+                let batch = batch.map_err(|error| query_error(&error, &context))?;
+                conform(&batch, &schema)
+            }))
         })))
     }
 
@@ -160,7 +167,7 @@ impl ClickHouseReader {
         let sql = if selects.is_empty() {
             String::new()
         } else {
-            let settings = self.settings(rows, context);
+            let settings = self.settings(rows, context, is_streamed(scan));
             format!("{} SETTINGS {settings}", query_of(scan, &layout, &selects)?)
         };
         Ok(Some(Prepared { sql, tables, plan }))
@@ -168,7 +175,7 @@ impl ClickHouseReader {
 }
 
 impl ClickHouseReader {
-    fn settings(&self, rows: u64, context: &QueryContext) -> String {
+    fn settings(&self, rows: u64, context: &QueryContext, streamed: bool) -> String {
         let threads = match self.threads_max {
             _ if rows <= ROWS_FOR_ONE_THREAD => 1,
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -180,7 +187,8 @@ impl ClickHouseReader {
             // A sort that spills to disk needs memory to merge, too.
             context.memory_bytes_max / 3
         );
-        if let Some(left) = context.time_left() {
+        // The engine would count the time in which a client reads, too.
+        if let Some(left) = context.time_left().filter(|_| !streamed) {
             // Zero would mean no limit.
             let seconds = left.as_secs_f64().max(0.001);
             settings.push_str(&format!(", max_execution_time = {seconds:.3}"));

@@ -1,5 +1,7 @@
 //! The damped Holt-Winters forecast, fitted by a simplex search.
 
+use crate::query::error::QueryError;
+
 /// Iterations of one search at most.
 const ITERATIONS_MAX: usize = 1000;
 /// A search ends when the errors at its corners differ by less.
@@ -26,36 +28,41 @@ fn round_to(time: i64, every: i64) -> i64 {
 
 /// Forecasts `horizon` values after the last point; with `fit` the fitted values of
 /// the known times come first.
+///
+/// # Errors
+/// Those of `check`, which is asked before each pass over the values: there may be tens of
+/// thousands.
 pub(super) fn forecast(
     points: &[(i64, f64)],
     horizon: usize,
     season: usize,
     fit: bool,
     every: i64,
-) -> Vec<(i64, f64)> {
+    check: &dyn Fn() -> Result<(), QueryError>,
+) -> Result<Vec<(i64, f64)>, QueryError> {
     let seasonal = season >= 2;
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     if points.len() < 2 || (seasonal && points.len() < season) || horizon == 0 || every <= 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let steps = round_to(last.0, every).saturating_sub(round_to(first.0, every)) / every;
     if steps <= 0 || steps > VALUES_MAX {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let model = Model {
         known: spread_out(points, every),
         season: if seasonal { season } else { 0 },
     };
-    let parameters = model.fitted();
+    let parameters = model.fitted(check)?;
     let values = model.run(horizon, &mut parameters.clone());
     let (skip, base) = if fit {
         (0, first.0)
     } else {
         (model.known.len(), last.0 + every)
     };
-    values
+    let values = values
         .into_iter()
         .skip(skip)
         .enumerate()
@@ -63,8 +70,8 @@ pub(super) fn forecast(
         .map(|(step, value)| {
             let step = i64::try_from(step).unwrap_or(i64::MAX);
             (base.saturating_add(every.saturating_mul(step)), value)
-        })
-        .collect()
+        });
+    Ok(values.collect())
 }
 
 /// One value for each step; of several in one step the first counts.
@@ -120,15 +127,26 @@ impl Model {
     }
 
     /// The parameters with the least error.
-    fn fitted(&self) -> Vec<f64> {
+    fn fitted(&self, check: &dyn Fn() -> Result<(), QueryError>) -> Result<Vec<f64>, QueryError> {
         let mut start = self.guesses();
         let mut best: Option<(f64, Vec<f64>)> = None;
+        let mut stopped = Ok(());
+        // A search that is to stop has nothing more to compute, and soon comes to its end.
+        let mut error = |parameters: &mut [f64]| {
+            if stopped.is_ok() {
+                stopped = check();
+            }
+            match stopped {
+                Ok(()) => self.error(parameters),
+                Err(_) => f64::INFINITY,
+            }
+        };
         for alpha in STARTS {
             for beta in STARTS {
                 for gamma in STARTS {
                     for phi in STARTS {
                         start[..4].copy_from_slice(&[alpha, beta, gamma, phi]);
-                        let (error, found) = minimise(&mut |p| self.error(p), &start);
+                        let (error, found) = minimise(&mut error, &start);
                         if best.as_ref().is_none_or(|(least, _)| error < *least) {
                             best = Some((error, found));
                         }
@@ -136,7 +154,8 @@ impl Model {
                 }
             }
         }
-        best.map_or(start, |(_, found)| found)
+        stopped?;
+        Ok(best.map_or(start, |(_, found)| found))
     }
 
     /// The values of the known steps and of `horizon` more. The smoothing factors

@@ -13,12 +13,32 @@ const ALWAYS: (i64, i64) = (i64::MIN, i64::MAX);
 /// Why some points of a write were not stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dropped {
-    /// In InfluxDB's words; the first reason met.
+    /// In InfluxDB's words; the first reason met, but for the retention policy.
     pub reason: String,
     pub points: usize,
+    /// Points past the retention policy, which are not among the others.
+    pub expired: usize,
 }
 
 impl Dropped {
+    /// Points that were not stored.
+    #[must_use]
+    pub fn all(&self) -> usize {
+        self.points + self.expired
+    }
+
+    /// The reason that a client is told, and of how many points. As InfluxDB has it, points
+    /// past the retention policy are told of only when nothing else is wrong, and never
+    /// counted with others: a client can do something about the others.
+    #[must_use]
+    pub fn told(&self) -> Option<(&str, usize)> {
+        match (self.points, self.expired) {
+            (0, 0) => None,
+            (0, expired) => Some(("points beyond retention policy", expired)),
+            (points, _) => Some((&self.reason, points)),
+        }
+    }
+
     pub(crate) fn add(&mut self, reason: impl FnOnce() -> String, points: usize) {
         if points > 0 && self.reason.is_empty() {
             self.reason = reason();
@@ -51,7 +71,7 @@ pub fn drop_expired(batch: &mut Batch, cutoff: i64, dropped: &mut Dropped) {
         retain(table, &keep);
     }
     batch.tables.retain(|table| !table.times.is_empty());
-    dropped.add(|| "points beyond retention policy".to_string(), expired);
+    dropped.expired += expired;
 }
 
 /// Drops the points of which a field has another type in their shard group, as InfluxDB
