@@ -22,7 +22,7 @@ pub enum QueryError {
     #[error("query interrupted")]
     Killed,
     #[error(
-        "query stopped: it needs more than {limit_bytes} bytes of memory (query.memory_bytes_max); narrow the time range or the select list"
+        "query stopped: it needs more than {limit_bytes} bytes of memory (query.memory_max_mb); narrow the time range or the select list"
     )]
     Memory { limit_bytes: usize },
     #[error("max-select-buckets limit exceeded: ({buckets}/{limit})")]
