@@ -62,12 +62,14 @@ pub fn fill(
     };
     let open_end = to <= MIN_TIME;
     let end = buckets.window(to).0;
-    let mut zone = buckets.zone_at(at);
     let mut plan = Plan::default();
     let mut next = 0;
+    // Behind the last bucket of all time there is none.
+    let mut stuck = false;
     loop {
         let upcoming = series.times.get(next).copied();
         let is_gap = match upcoming {
+            _ if stuck => false,
             Some(time) if buckets.ascending => time > at,
             Some(time) => time < at,
             None if buckets.ascending => at <= end,
@@ -81,7 +83,9 @@ pub fn fill(
             }
             None => break,
         }
-        at = buckets.step(at, &mut zone);
+        let following = buckets.next(at);
+        stuck = following == at;
+        at = following;
         if plan.times.len().is_multiple_of(CHECK_EVERY) {
             budget.check()?;
             budget.hold(CHECK_EVERY * ROW_BYTES)?;
