@@ -39,7 +39,7 @@ pub enum Function {
     Top {
         n: usize,
         bottom: bool,
-        by: Vec<usize>,
+        by: Option<Vec<usize>>,
     },
     Sample(usize),
     /// No reduction: every row.

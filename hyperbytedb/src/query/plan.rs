@@ -225,11 +225,49 @@ pub fn is_series_call(expr: &Expr) -> bool {
     matches!(expr, Expr::Call { name, .. } if MathFunction::named(name).is_none())
 }
 
+/// The arguments of `top(field, …, n)` and `bottom(field, …, n)` between the first and the
+/// last one: fields and tags that are shown with each value.
+#[must_use]
+pub fn companions(expr: &Expr) -> &[Expr] {
+    match expr {
+        Expr::Call { name, args } if name == "top" || name == "bottom" => {
+            args.get(1..args.len().saturating_sub(1)).unwrap_or(&[])
+        }
+        _ => &[],
+    }
+}
+
+fn tag_name(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::VarRef {
+            name,
+            cast: Some(DataType::Tag),
+        } => Some(name.clone()),
+        _ => None,
+    }
+}
+
 impl Select {
     /// Whether rows are selected as they are, without any aggregate.
     #[must_use]
     pub fn is_raw(&self) -> bool {
         !self.fields.iter().any(|item| item.expr.any(is_series_call))
+    }
+
+    /// The tags that `top()` and `bottom()` name and the statement does not group by: what
+    /// is written (`INTO`) has them as tags. None when nothing is written.
+    #[must_use]
+    pub fn written_tags(&self) -> Vec<String> {
+        let mut tags = Vec::new();
+        for item in self.fields.iter().filter(|_| self.writes) {
+            item.expr.walk(&mut |expr| {
+                let named = companions(expr).iter().filter_map(tag_name);
+                tags.extend(named.filter(|name| !self.dimensions.contains(name)));
+            });
+        }
+        tags.sort();
+        tags.dedup();
+        tags
     }
 }
 

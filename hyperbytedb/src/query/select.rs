@@ -20,7 +20,7 @@ use super::expression::Expression;
 use super::fill::default_nulls;
 use super::functions::{Builder, is_selector, result_type};
 use super::output::{Chunks, SeriesChunk, SeriesKey};
-use super::plan::{Select, is_series_call};
+use super::plan::{Select, companions, is_series_call};
 use super::rows::{Block, Blocks, GroupKey};
 use super::scan::{Reader, TimeBounds};
 use super::source::{Engine, Want};
@@ -130,7 +130,8 @@ pub fn run<'a>(select: &Select, run: &Run, engine: &Engine<'a>) -> Result<Blocks
     }
 }
 
-/// The select list with the columns that functions with companions add.
+/// The select list with the columns that functions with companions add; what is written
+/// has them behind all others, as tags.
 fn output_expressions(select: &Select) -> Vec<Expr> {
     let mut out = Vec::new();
     for item in &select.fields {
@@ -138,13 +139,12 @@ fn output_expressions(select: &Select) -> Vec<Expr> {
         if select.writes {
             continue;
         }
-        if let Expr::Call { name, args } = &item.expr
-            && (name == "top" || name == "bottom")
-            && args.len() > 2
-        {
-            out.extend(args[1..args.len() - 1].iter().cloned());
-        }
+        out.extend(companions(&item.expr).iter().cloned());
     }
+    out.extend(select.written_tags().into_iter().map(|name| Expr::VarRef {
+        name,
+        cast: Some(DataType::Tag),
+    }));
     out
 }
 
@@ -223,6 +223,8 @@ struct Finish {
     nodes: Vec<Node>,
     types: Vec<Option<DataType>>,
     outputs: Vec<Expression>,
+    /// How many of the outputs, the last ones, are written as tags.
+    written_tags: usize,
     limit: u64,
     offset: u64,
     fill: Fill,
@@ -285,6 +287,7 @@ fn functions<'a>(
         nodes,
         types,
         outputs,
+        written_tags: select.written_tags().len(),
         limit: select.limit,
         offset: select.offset,
         fill: run.fill,
@@ -324,19 +327,12 @@ fn ending(calls: &[Expr], run: &Run) -> Ending {
 
 /// `top(field, tag, n)` needs its tags even where they are not put out.
 fn add_top_tags(calls: &[Expr], aux: &mut Vec<Want>) {
-    for call in calls {
-        let Expr::Call { name, args } = call else {
-            continue;
-        };
-        if name == "top" || name == "bottom" {
-            let tags = args
-                .get(1..args.len().saturating_sub(1))
-                .unwrap_or_default();
-            for want in references(tags, false) {
-                if !aux.contains(&want) {
-                    aux.push(want);
-                }
-            }
+    for want in calls
+        .iter()
+        .flat_map(|call| references(companions(call), false))
+    {
+        if !aux.contains(&want) {
+            aux.push(want);
         }
     }
 }
@@ -354,22 +350,28 @@ impl Finish {
         if times.is_empty() {
             return Ok(None);
         }
-        let columns = columns
-            .into_iter()
+        let filled = columns
+            .iter()
             .zip(self.types.iter().copied().chain(std::iter::repeat(None)))
             .map(|(column, data_type)| {
-                let column = match (&column, data_type) {
+                let column = match (column, data_type) {
                     (Column::Null(len), Some(_)) => Column::nulls(data_type, *len),
-                    _ => column,
+                    _ => column.clone(),
                 };
                 default_nulls(column, self.fill)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let outputs = self
+        // A tag that a point lacks is filled by nothing.
+        let (shown, tags) = self
             .outputs
+            .split_at(self.outputs.len() - self.written_tags);
+        let shown = shown
             .iter()
-            .map(|output| output.evaluate(&columns, times.len()))
-            .collect();
+            .map(|output| output.evaluate(&filled, times.len()));
+        let tags = tags
+            .iter()
+            .map(|output| output.evaluate(&columns, times.len()));
+        let outputs = shown.chain(tags).collect();
         Ok(Some((times, outputs)))
     }
 
