@@ -36,7 +36,8 @@ fn number_for(value: &Value, data_type: Option<DataType>) -> Value {
 }
 
 /// Adds rows for missing buckets to one group's values, whose times are starts of
-/// buckets. Nothing is added to a group without any value.
+/// buckets, and gives the first `most` rows: those behind them are not made. Nothing is
+/// added to a group without any value.
 ///
 /// # Errors
 /// [`QueryError::Memory`] when there are too many buckets.
@@ -44,6 +45,7 @@ pub fn fill(
     series: Series,
     fill: Fill,
     buckets: &Buckets,
+    most: usize,
     budget: &Budget,
 ) -> Result<Series, QueryError> {
     let Some(first) = series.times.first().copied() else {
@@ -66,7 +68,7 @@ pub fn fill(
     let mut next = 0;
     // Behind the last bucket of all time there is none.
     let mut stuck = false;
-    loop {
+    while plan.times.len() < most {
         let upcoming = series.times.get(next).copied();
         let is_gap = match upcoming {
             _ if stuck => false,

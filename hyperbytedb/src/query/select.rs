@@ -341,10 +341,11 @@ impl Finish {
     /// The result rows of a group; `None` if there are none.
     #[allow(clippy::type_complexity)]
     fn rows(&self, leaves: &[Series]) -> Result<Option<(Vec<i64>, Vec<Column>)>, QueryError> {
+        let (offset, limit) = self.page();
         let mut series = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
-            let one = node.evaluate(leaves, &self.budget)?;
-            series.push(self.limited(one));
+            let one = node.evaluate(leaves, offset.saturating_add(limit), &self.budget)?;
+            series.push(one.slice(offset, limit));
         }
         let (times, columns) = merge::merge(series, self.ascending)?;
         if times.is_empty() {
@@ -375,16 +376,13 @@ impl Finish {
         Ok(Some((times, outputs)))
     }
 
-    fn limited(&self, series: Series) -> Series {
-        if self.limit == 0 && self.offset == 0 {
-            return series;
+    /// How many rows of each function are skipped, and how many are shown at most.
+    fn page(&self) -> (usize, usize) {
+        let rows = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        match self.limit {
+            0 => (rows(self.offset), usize::MAX),
+            limit => (rows(self.offset), rows(limit)),
         }
-        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
-        let limit = match self.limit {
-            0 => usize::MAX,
-            limit => usize::try_from(limit).unwrap_or(usize::MAX),
-        };
-        series.slice(offset, limit)
     }
 }
 
