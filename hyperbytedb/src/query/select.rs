@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use influxql::ast::{DataType, Expr, Fill};
+use influxql::deeper;
 
 use super::aggregate::Ending;
 use super::budget::Budget;
@@ -172,14 +173,14 @@ fn collect_references(expr: &Expr, outside_calls: bool, wants: &mut Vec<Want>) {
         Expr::Call { .. } if outside_calls && is_series_call(expr) => {}
         Expr::Call { args, .. } => {
             for arg in args {
-                collect_references(arg, outside_calls, wants);
+                deeper(|| collect_references(arg, outside_calls, wants));
             }
         }
         Expr::Binary { lhs, rhs, .. } => {
-            collect_references(lhs, outside_calls, wants);
-            collect_references(rhs, outside_calls, wants);
+            deeper(|| collect_references(lhs, outside_calls, wants));
+            deeper(|| collect_references(rhs, outside_calls, wants));
         }
-        Expr::Paren(inner) => collect_references(inner, outside_calls, wants),
+        Expr::Paren(inner) => deeper(|| collect_references(inner, outside_calls, wants)),
         _ => {}
     }
 }
@@ -206,14 +207,17 @@ fn extract_calls(expr: &Expr, calls: &mut Vec<Expr>) -> Expr {
         }
         Expr::Call { name, args } => Expr::Call {
             name: name.clone(),
-            args: args.iter().map(|arg| extract_calls(arg, calls)).collect(),
+            args: args
+                .iter()
+                .map(|arg| deeper(|| extract_calls(arg, calls)))
+                .collect(),
         },
         Expr::Binary { op, lhs, rhs } => Expr::Binary {
             op: *op,
-            lhs: Box::new(extract_calls(lhs, calls)),
-            rhs: Box::new(extract_calls(rhs, calls)),
+            lhs: Box::new(deeper(|| extract_calls(lhs, calls))),
+            rhs: Box::new(deeper(|| extract_calls(rhs, calls))),
         },
-        Expr::Paren(inner) => Expr::Paren(Box::new(extract_calls(inner, calls))),
+        Expr::Paren(inner) => Expr::Paren(Box::new(deeper(|| extract_calls(inner, calls)))),
         other => other.clone(),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use influxql::ast::{DataType, Expr};
+use influxql::deeper;
 use points::FieldType;
 
 use super::{Source, companions};
@@ -103,12 +104,14 @@ impl Schema {
                 (Some(DataType::AnyField), found) => *cast = found,
                 _ => {}
             },
-            Expr::Call { args, .. } => args.iter_mut().for_each(|arg| self.resolve(arg)),
-            Expr::Binary { lhs, rhs, .. } => {
+            Expr::Call { args, .. } => {
+                deeper(|| args.iter_mut().for_each(|arg| self.resolve(arg)));
+            }
+            Expr::Binary { lhs, rhs, .. } => deeper(|| {
                 self.resolve(lhs);
                 self.resolve(rhs);
-            }
-            Expr::Paren(inner) => self.resolve(inner),
+            }),
+            Expr::Paren(inner) => deeper(|| self.resolve(inner)),
             _ => {}
         }
     }
