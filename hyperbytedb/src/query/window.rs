@@ -85,7 +85,7 @@ impl Buckets {
     }
 
     /// Nanoseconds since the last multiple of the interval, by clocks with an offset.
-    fn into_interval(&self, time: i64, clocks: i64) -> i64 {
+    fn since_multiple(&self, time: i64, clocks: i64) -> i64 {
         let local = i128::from(time) + i128::from(clocks) - i128::from(self.offset);
         // Below `every`, which fits.
         local.rem_euclid(i128::from(self.every)) as i64
@@ -93,13 +93,13 @@ impl Buckets {
 
     /// The start of a bucket by clocks that never change.
     fn start_by(&self, clocks: i64, time: i64) -> i64 {
-        let into = self.into_interval(time, clocks);
+        let into = self.since_multiple(time, clocks);
         time.saturating_sub(into).max(MIN_TIME)
     }
 
     /// The end of a bucket by clocks that never change.
     fn end_by(&self, clocks: i64, time: i64) -> i64 {
-        let left = self.every - self.into_interval(time, clocks);
+        let left = self.every - self.since_multiple(time, clocks);
         time.saturating_add(left).min(MAX_TIME)
     }
 

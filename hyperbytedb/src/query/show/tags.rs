@@ -119,7 +119,8 @@ impl Show<'_> {
                 continue;
             }
             self.context.check()?;
-            let filter = predicate.of(&name);
+            let fields = self.field_names(&database, &name);
+            let filter = predicate.of_listed(&name, &|key| fields.contains(key));
             let selection = Selection {
                 time: bounds(range),
                 ..Selection::of(&filter)
@@ -146,7 +147,8 @@ impl Show<'_> {
         check_quotes(condition.as_ref())?;
         let (condition, values) = split_values(condition);
         let predicate = Predicate::new(condition.as_ref())?;
-        let values = Predicate::new(values.as_ref())?;
+        // No value of a tag is a number.
+        let values = Predicate::of_count(values.as_ref())?;
         let keys = Keys::new(Some(&statement.key))?;
         let mut out = Vec::new();
         for name in self.catalog.measurements(&database, None) {
@@ -154,7 +156,8 @@ impl Show<'_> {
                 continue;
             }
             self.context.check()?;
-            let filter = predicate.of(&name);
+            let fields = self.field_names(&database, &name);
+            let filter = predicate.of_listed(&name, &|key| fields.contains(key));
             let wanted = TagValuesWanted {
                 selection: Selection {
                     time: bounds(range),

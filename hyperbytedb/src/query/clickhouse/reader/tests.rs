@@ -84,7 +84,7 @@ fn a_view_stays_until_its_batches_are_dropped_and_the_engine_has_ended() {
     };
     let (kept, mut batches) = start();
     let mut rows = 0;
-    while let Some(batch) = batches.next() {
+    for batch in batches.by_ref() {
         rows += batch.expect("a batch").num_rows();
         assert!(kept.upgrade().is_some(), "let go after {rows} rows");
     }
