@@ -1,4 +1,4 @@
-//! What Prometheus gets from `/metrics`.
+//! What Prometheus gets from `/metrics`, and what `SHOW STATS` has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -248,4 +248,19 @@ fn they_can_be_switched_off() {
     let node = Sandbox::new().with("metrics", "enabled", "false").start();
     work(&node);
     assert_eq!(node.client().get("/metrics").status, 404);
+}
+
+#[test]
+fn statistics_have_the_modules_that_agents_ask_for() {
+    let sandbox = Sandbox::new();
+    let node = sandbox.start();
+    let shown = node.client().query("", "SHOW STATS FOR 'subscriber'");
+    assert_eq!(
+        shown["results"][0]["series"][0],
+        json!({
+            "name": "subscriber",
+            "columns": ["createFailures", "pointsWritten", "writeFailures"],
+            "values": [[0, 0, 0]],
+        })
+    );
 }

@@ -5,6 +5,7 @@ use hyper::{Response, StatusCode};
 use influxql::ast::{
     BinaryOp, DeleteSeries, Expr, Measurement, MeasurementName, Source, Statement,
 };
+use influxql::deeper;
 use influxql::parse_query;
 use serde::Deserialize;
 use storage::Engine;
@@ -148,20 +149,20 @@ fn statement_of(what: &What, policy: Option<&str>) -> Result<DeleteSeries, HttpE
 
 /// Takes a predicate apart: equalities and `AND` are all that InfluxDB allows.
 fn conjunction(
-    part: Expr,
+    mut part: Expr,
     what: &What,
     measurement: &mut Option<String>,
     conditions: &mut Vec<Expr>,
 ) -> Result<(), HttpError> {
-    match part {
-        Expr::Paren(inner) => conjunction(*inner, what, measurement, conditions),
+    match &mut part {
+        Expr::Paren(inner) => deeper(|| conjunction(inner.take(), what, measurement, conditions)),
         Expr::Binary {
             op: BinaryOp::And,
             lhs,
             rhs,
         } => {
-            conjunction(*lhs, what, measurement, conditions)?;
-            conjunction(*rhs, what, measurement, conditions)
+            deeper(|| conjunction(lhs.take(), what, measurement, conditions))?;
+            deeper(|| conjunction(rhs.take(), what, measurement, conditions))
         }
         Expr::Binary {
             op: BinaryOp::Eq,
@@ -169,11 +170,10 @@ fn conjunction(
             rhs,
         } => {
             // Predicates of 2.x have values in double quotes, which are names elsewhere.
-            let rhs = match *rhs {
-                Expr::VarRef { name, cast: None } => Expr::String(name),
-                other => other,
-            };
-            match (lhs.as_ref(), &rhs) {
+            if let Expr::VarRef { name, cast: None } = &mut **rhs {
+                **rhs = Expr::String(std::mem::take(name));
+            }
+            match (lhs.as_ref(), rhs.as_ref()) {
                 (Expr::VarRef { name, .. }, Expr::String(value)) if name == MEASUREMENT => {
                     if measurement.as_ref().is_some_and(|other| other != value) {
                         return Err(HttpError::Delete(
@@ -182,11 +182,7 @@ fn conjunction(
                     }
                     *measurement = Some(value.clone());
                 }
-                _ => conditions.push(Expr::Binary {
-                    op: BinaryOp::Eq,
-                    lhs,
-                    rhs: Box::new(rhs),
-                }),
+                _ => conditions.push(part),
             }
             Ok(())
         }
@@ -198,7 +194,7 @@ fn conjunction(
             what.start, what.stop, what.predicate
         ))),
         other => {
-            conditions.push(other);
+            conditions.push(other.take());
             Ok(())
         }
     }

@@ -135,7 +135,7 @@ impl Group {
 }
 
 /// Everything as groups, in InfluxDB's order: the process, queries, databases, writes,
-/// continuous queries, HTTP, UDP.
+/// subscriptions, continuous queries, HTTP, UDP.
 #[must_use]
 pub fn collect(statistics: &Statistics, engine: &Engine) -> Vec<Group> {
     let s = statistics;
@@ -167,6 +167,15 @@ pub fn collect(statistics: &Statistics, engine: &Engine) -> Vec<Group> {
             ("writeError", s.writes_failed.get()),
             ("writeOk", points),
             ("writeTimeout", 0),
+        ],
+    ));
+    // Subscriptions are kept, nothing is delivered to them.
+    groups.push(Group::new(
+        "subscriber",
+        vec![
+            ("createFailures", 0),
+            ("pointsWritten", 0),
+            ("writeFailures", 0),
         ],
     ));
     groups.push(Group::new(

@@ -39,7 +39,7 @@ pub enum Function {
     Top {
         n: usize,
         bottom: bool,
-        by: Vec<usize>,
+        by: Option<Vec<usize>>,
     },
     Sample(usize),
     /// No reduction: every row.
@@ -295,8 +295,8 @@ impl GroupReducer {
         };
         let mut from = 0;
         while from < rows.times.len() && !self.ending.ended() {
-            // A bucket has the row that opens it, even where a clock change lets it begin
-            // or end on the other side of that row.
+            // A bucket has the row that opens it, even at the latest time, which is the end
+            // of the last bucket.
             let at_least = usize::from(self.current.is_none());
             let (start, end) = match self.current {
                 Some(bucket) => bucket,

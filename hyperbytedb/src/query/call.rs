@@ -129,8 +129,14 @@ pub enum Node {
 }
 
 impl Node {
-    /// Computes the function from the values of its leaves.
-    pub fn evaluate(&self, leaves: &[Series], budget: &Budget) -> Result<Series, QueryError> {
+    /// Computes the function from the values of its leaves: at least its first `most` rows,
+    /// where there are so many. Buckets that come after them are not filled in.
+    pub fn evaluate(
+        &self,
+        leaves: &[Series],
+        most: usize,
+        budget: &Budget,
+    ) -> Result<Series, QueryError> {
         match self {
             Node::Leaf(place) => Ok(leaves
                 .get(*place)
@@ -141,17 +147,18 @@ impl Node {
                 fill: kind,
                 buckets,
             } => {
-                let mut series = input.evaluate(leaves, budget)?;
+                let mut series = input.evaluate(leaves, usize::MAX, budget)?;
                 for time in &mut series.times {
                     *time = buckets.label(*time);
                 }
                 match kind {
-                    Some(kind) => fill(series, *kind, buckets, budget),
+                    Some(kind) => fill(series, *kind, buckets, most, budget),
                     None => Ok(series),
                 }
             }
             Node::Count { input, buckets } => {
-                let series = input.evaluate(leaves, budget)?.without_nulls()?;
+                let series = input.evaluate(leaves, usize::MAX, budget)?;
+                let series = series.without_nulls()?;
                 Ok(count(&series, buckets))
             }
             Node::Transform {
@@ -159,9 +166,44 @@ impl Node {
                 transform,
                 buckets,
             } => {
-                let series = input.evaluate(leaves, budget)?;
-                transform.apply(&series, buckets, budget)
+                let mut wanted = match transform.looks_ahead() {
+                    true => usize::MAX,
+                    false => most.saturating_add(1),
+                };
+                loop {
+                    let series = input.input_of_transform(leaves, wanted, budget)?;
+                    let is_all = series.times.len() < wanted;
+                    let transformed = transform.apply(&series, buckets, budget)?;
+                    // The last row may yet change with those that come after it.
+                    if is_all || transformed.times.len() > most {
+                        return Ok(transformed);
+                    }
+                    wanted = wanted.saturating_mul(2);
+                }
             }
+        }
+    }
+
+    /// As [`Node::evaluate`], without the rows that have no value: transformations skip
+    /// them, so that there is no use in filling buckets with nulls.
+    fn input_of_transform(
+        &self,
+        leaves: &[Series],
+        most: usize,
+        budget: &Budget,
+    ) -> Result<Series, QueryError> {
+        match self {
+            Node::Bucket {
+                input,
+                fill: Some(Fill::Null),
+                buckets,
+            } => Node::Bucket {
+                input: input.clone(),
+                fill: None,
+                buckets: *buckets,
+            }
+            .evaluate(leaves, most, budget),
+            other => other.evaluate(leaves, most, budget),
         }
     }
 }

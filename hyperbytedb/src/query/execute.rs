@@ -61,6 +61,7 @@ pub fn execute_select<'a>(
     Ok(SelectOutput {
         columns,
         types: planned.fields.iter().map(|item| item.data_type).collect(),
+        written_tags: planned.written_tags(),
         timezone: planned.timezone,
         chunks,
     })

@@ -8,6 +8,7 @@ mod types;
 
 use arrow::array::{Array, BooleanArray};
 use influxql::ast::{BinaryOp, DataType, Expr};
+use influxql::deeper;
 
 use super::column::Column;
 use super::error::QueryError;
@@ -18,14 +19,14 @@ pub(crate) use pattern::compile as compile_regex;
 pub(crate) use types::{call_type, expression_type, type_name};
 
 /// An expression whose references are places in a row of columns.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Expression {
     node: Node,
     /// In select lists the quotient of two integers is a float, in conditions an integer.
     float_division: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Node {
     Column(usize),
     Literal(Value),
@@ -33,9 +34,20 @@ enum Node {
     Math(MathFunction, Vec<Node>),
     Binary {
         op: BinaryOp,
-        lhs: Box<Node>,
-        rhs: Box<Node>,
+        /// Both sides.
+        sides: Box<(Node, Node)>,
     },
+}
+
+impl Drop for Node {
+    /// Without recursion: expressions nest as deep as their text is long.
+    fn drop(&mut self) {
+        let mut parts = Vec::new();
+        self.take_parts(&mut parts);
+        while let Some(mut part) = parts.pop() {
+            part.take_parts(&mut parts);
+        }
+    }
 }
 
 /// One side of an operation.
@@ -110,6 +122,18 @@ impl Expression {
 }
 
 impl Node {
+    fn take_parts(&mut self, into: &mut Vec<Node>) {
+        let mut take = |part: &mut Node| into.push(std::mem::replace(part, Node::Column(0)));
+        match self {
+            Node::Math(_, args) => args.iter_mut().for_each(take),
+            Node::Binary { sides, .. } => {
+                take(&mut sides.0);
+                take(&mut sides.1);
+            }
+            Node::Column(_) | Node::Literal(_) | Node::Regex(_) => {}
+        }
+    }
+
     fn build(expr: &Expr, lookup: &mut Lookup<'_>) -> Result<Node, QueryError> {
         Ok(match expr {
             Expr::VarRef { name, cast } => match lookup(name, *cast) {
@@ -122,18 +146,20 @@ impl Node {
             Expr::String(v) => Node::Literal(Value::String(v.clone())),
             Expr::Boolean(v) => Node::Literal(Value::Boolean(*v)),
             Expr::Regex(pattern) => Node::Regex(pattern::compile(pattern)?),
-            Expr::Paren(inner) => Node::build(inner, lookup)?,
+            Expr::Paren(inner) => deeper(|| Node::build(inner, lookup))?,
             Expr::Binary { op, lhs, rhs } => Node::Binary {
                 op: *op,
-                lhs: Box::new(Node::build(lhs, lookup)?),
-                rhs: Box::new(Node::build(rhs, lookup)?),
+                sides: Box::new((
+                    deeper(|| Node::build(lhs, lookup))?,
+                    deeper(|| Node::build(rhs, lookup))?,
+                )),
             },
             Expr::Call { name, args } => {
                 let function = MathFunction::named(name)
                     .ok_or_else(|| QueryError::Invalid(format!("undefined function {name}()")))?;
                 let args = args
                     .iter()
-                    .map(|arg| Node::build(arg, lookup))
+                    .map(|arg| deeper(|| Node::build(arg, lookup)))
                     .collect::<Result<_, _>>()?;
                 Node::Math(function, args)
             }
@@ -155,16 +181,17 @@ impl Node {
             Node::Math(function, args) => {
                 let args: Vec<Operand> = args
                     .iter()
-                    .map(|arg| arg.evaluate(columns, len, float_division))
+                    .map(|arg| deeper(|| arg.evaluate(columns, len, float_division)))
                     .collect();
                 function.evaluate(&args, len)
             }
-            Node::Binary { op, lhs, rhs } => {
-                let left = lhs.evaluate(columns, len, float_division);
-                if let Node::Regex(pattern) = &**rhs {
+            Node::Binary { op, sides } => {
+                let (lhs, rhs) = &**sides;
+                let left = deeper(|| lhs.evaluate(columns, len, float_division));
+                if let Node::Regex(pattern) = rhs {
                     return binary::matches(*op, &left, pattern, len);
                 }
-                let right = rhs.evaluate(columns, len, float_division);
+                let right = deeper(|| rhs.evaluate(columns, len, float_division));
                 binary(*op, &left, &right, len, float_division)
             }
         }

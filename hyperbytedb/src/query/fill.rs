@@ -36,7 +36,8 @@ fn number_for(value: &Value, data_type: Option<DataType>) -> Value {
 }
 
 /// Adds rows for missing buckets to one group's values, whose times are starts of
-/// buckets. Nothing is added to a group without any value.
+/// buckets, and gives the first `most` rows: those behind them are not made. Nothing is
+/// added to a group without any value.
 ///
 /// # Errors
 /// [`QueryError::Memory`] when there are too many buckets.
@@ -44,6 +45,7 @@ pub fn fill(
     series: Series,
     fill: Fill,
     buckets: &Buckets,
+    most: usize,
     budget: &Budget,
 ) -> Result<Series, QueryError> {
     let Some(first) = series.times.first().copied() else {
@@ -62,12 +64,14 @@ pub fn fill(
     };
     let open_end = to <= MIN_TIME;
     let end = buckets.window(to).0;
-    let mut zone = buckets.zone_at(at);
     let mut plan = Plan::default();
     let mut next = 0;
-    loop {
+    // Behind the last bucket of all time there is none.
+    let mut stuck = false;
+    while plan.times.len() < most {
         let upcoming = series.times.get(next).copied();
         let is_gap = match upcoming {
+            _ if stuck => false,
             Some(time) if buckets.ascending => time > at,
             Some(time) => time < at,
             None if buckets.ascending => at <= end,
@@ -81,7 +85,9 @@ pub fn fill(
             }
             None => break,
         }
-        at = buckets.step(at, &mut zone);
+        let following = buckets.next(at);
+        stuck = following == at;
+        at = following;
         if plan.times.len().is_multiple_of(CHECK_EVERY) {
             budget.check()?;
             budget.hold(CHECK_EVERY * ROW_BYTES)?;

@@ -1,6 +1,7 @@
 //! Conditions of `WHERE`, made ready for a table.
 
 use influxql::ast::{BinaryOp, DataType, Expr};
+use influxql::deeper;
 
 use super::catalog::TableInfo;
 use super::column::Column;
@@ -28,10 +29,11 @@ pub fn for_table(condition: Option<&Expr>, info: &TableInfo) -> Result<Filter, Q
     let Some(condition) = condition else {
         return Ok(Filter::All);
     };
-    Ok(match simplify(condition, info)? {
+    let Known { expr, kind } = simplify(condition, info)?;
+    Ok(match expr {
         Expr::Boolean(true) => Filter::All,
         Expr::Boolean(false) => Filter::Nothing,
-        expr if kind(&expr) == Kind::Boolean || expr.any(|e| matches!(e, Expr::Binary { .. })) => {
+        expr if kind == Kind::Boolean || expr.any(|e| matches!(e, Expr::Binary { .. })) => {
             Filter::Where(expr)
         }
         _ => Filter::Nothing,
@@ -49,41 +51,47 @@ enum Kind {
     Nothing,
 }
 
-fn kind(expr: &Expr) -> Kind {
-    match expr {
-        Expr::VarRef { cast, .. } => match cast {
-            Some(DataType::Float | DataType::Integer | DataType::Unsigned) => Kind::Number,
-            Some(DataType::String | DataType::Tag) => Kind::Text,
-            Some(DataType::Boolean) => Kind::Boolean,
-            Some(DataType::AnyField) | None => Kind::Nothing,
-        },
-        Expr::Number(_) | Expr::Integer(_) | Expr::Unsigned(_) | Expr::Duration(_) => Kind::Number,
-        Expr::String(_) => Kind::Text,
-        Expr::Boolean(_) => Kind::Boolean,
-        Expr::Regex(_) => Kind::Pattern,
-        Expr::Paren(inner) => kind(inner),
-        Expr::Call { args, .. } => {
-            if args.iter().all(|arg| kind(arg) == Kind::Number) {
-                Kind::Number
-            } else {
-                Kind::Nothing
-            }
+/// An expression, and what it is.
+struct Known {
+    expr: Expr,
+    kind: Kind,
+}
+
+impl Known {
+    fn boolean(expr: Expr) -> Known {
+        Known {
+            expr,
+            kind: Kind::Boolean,
         }
-        Expr::Binary { op, lhs, rhs } => match op {
-            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod => {
-                match (kind(lhs), kind(rhs)) {
-                    (Kind::Number, Kind::Number) => Kind::Number,
-                    _ => Kind::Nothing,
-                }
-            }
-            BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor => match (kind(lhs), kind(rhs)) {
-                (Kind::Number, Kind::Number) => Kind::Number,
-                (Kind::Boolean, Kind::Boolean) => Kind::Boolean,
-                _ => Kind::Nothing,
+    }
+
+    fn leaf(expr: Expr) -> Known {
+        let kind = match &expr {
+            Expr::VarRef { cast, .. } => match cast {
+                Some(DataType::Float | DataType::Integer | DataType::Unsigned) => Kind::Number,
+                Some(DataType::String | DataType::Tag) => Kind::Text,
+                Some(DataType::Boolean) => Kind::Boolean,
+                Some(DataType::AnyField) | None => Kind::Nothing,
             },
-            _ => Kind::Boolean,
-        },
-        Expr::Distinct(_) | Expr::Wildcard(_) | Expr::BoundParameter(_) => Kind::Nothing,
+            Expr::Number(_) | Expr::Integer(_) | Expr::Unsigned(_) | Expr::Duration(_) => {
+                Kind::Number
+            }
+            Expr::String(_) => Kind::Text,
+            Expr::Boolean(_) => Kind::Boolean,
+            Expr::Regex(_) => Kind::Pattern,
+            _ => Kind::Nothing,
+        };
+        Known { expr, kind }
+    }
+}
+
+/// What an operator that does not compare makes of its sides.
+fn joined_kind(op: BinaryOp, sides: (Kind, Kind)) -> Kind {
+    let of_bits = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
+    match sides {
+        (Kind::Number, Kind::Number) => Kind::Number,
+        (Kind::Boolean, Kind::Boolean) if of_bits => Kind::Boolean,
+        _ => Kind::Nothing,
     }
 }
 
@@ -115,36 +123,46 @@ fn resolve(name: &str, cast: Option<DataType>, info: &TableInfo) -> Expr {
     }
 }
 
-fn simplify(expr: &Expr, info: &TableInfo) -> Result<Expr, QueryError> {
+fn simplify(expr: &Expr, info: &TableInfo) -> Result<Known, QueryError> {
     Ok(match expr {
-        Expr::VarRef { name, cast } => resolve(name, *cast, info),
-        Expr::Paren(inner) => match simplify(inner, info)? {
-            inner @ Expr::Binary { .. } => Expr::Paren(Box::new(inner)),
+        Expr::VarRef { name, cast } => Known::leaf(resolve(name, *cast, info)),
+        Expr::Paren(inner) => match deeper(|| simplify(inner, info))? {
+            Known {
+                expr: expr @ Expr::Binary { .. },
+                kind,
+            } => Known {
+                expr: Expr::Paren(Box::new(expr)),
+                kind,
+            },
             inner => inner,
         },
-        Expr::Call { name, args } => Expr::Call {
-            name: name.clone(),
-            args: args
+        Expr::Call { name, args } => {
+            let args = args
                 .iter()
-                .map(|arg| simplify(arg, info))
-                .collect::<Result<_, _>>()?,
-        },
-        Expr::Binary {
-            op: op @ (BinaryOp::Eq | BinaryOp::NotEq),
-            lhs,
-            rhs,
-        } if is_tag(lhs) && is_tag(rhs) => {
-            let (lhs, rhs) = (simplify(lhs, info)?, simplify(rhs, info)?);
-            equal_tags(*op, lhs, rhs)
+                .map(|arg| deeper(|| simplify(arg, info)))
+                .collect::<Result<Vec<Known>, _>>()?;
+            let numbers = args.iter().all(|arg| arg.kind == Kind::Number);
+            Known {
+                kind: if numbers { Kind::Number } else { Kind::Nothing },
+                expr: Expr::Call {
+                    name: name.clone(),
+                    args: args.into_iter().map(|arg| arg.expr).collect(),
+                },
+            }
         }
         Expr::Binary { op, lhs, rhs } => {
-            let (lhs, rhs) = (simplify(lhs, info)?, simplify(rhs, info)?);
+            let tags = is_tag(lhs) && is_tag(rhs);
+            let lhs = deeper(|| simplify(lhs, info))?;
+            let rhs = deeper(|| simplify(rhs, info))?;
             match op {
+                BinaryOp::Eq | BinaryOp::NotEq if tags => {
+                    Known::boolean(equal_tags(*op, lhs.expr, rhs.expr))
+                }
                 BinaryOp::And | BinaryOp::Or => connect(*op, lhs, rhs),
                 _ => compare(*op, lhs, rhs)?,
             }
         }
-        other => other.clone(),
+        other => Known::leaf(other.clone()),
     })
 }
 
@@ -180,23 +198,23 @@ fn equal_tags(op: BinaryOp, lhs: Expr, rhs: Expr) -> Expr {
     Expr::Paren(Box::new(both))
 }
 
-fn connect(op: BinaryOp, lhs: Expr, rhs: Expr) -> Expr {
+fn connect(op: BinaryOp, lhs: Known, rhs: Known) -> Known {
     let decides = op == BinaryOp::Or;
-    match (&lhs, &rhs) {
-        (Expr::Boolean(v), _) if *v == decides => Expr::Boolean(decides),
-        (_, Expr::Boolean(v)) if *v == decides => Expr::Boolean(decides),
+    match (&lhs.expr, &rhs.expr) {
+        (Expr::Boolean(v), _) if *v == decides => lhs,
+        (_, Expr::Boolean(v)) if *v == decides => rhs,
         (Expr::Boolean(_), _) => rhs,
         (_, Expr::Boolean(_)) => lhs,
-        _ => Expr::Binary {
+        _ => Known::boolean(Expr::Binary {
             op,
-            lhs: Box::new(lhs),
-            rhs: Box::new(rhs),
-        },
+            lhs: Box::new(lhs.expr),
+            rhs: Box::new(rhs.expr),
+        }),
     }
 }
 
-fn compare(op: BinaryOp, lhs: Expr, rhs: Expr) -> Result<Expr, QueryError> {
-    let kinds = (kind(&lhs), kind(&rhs));
+fn compare(op: BinaryOp, lhs: Known, rhs: Known) -> Result<Known, QueryError> {
+    let kinds = (lhs.kind, rhs.kind);
     let possible = match op {
         BinaryOp::EqRegex | BinaryOp::NotEqRegex => kinds == (Kind::Text, Kind::Pattern),
         BinaryOp::Eq | BinaryOp::NotEq => {
@@ -208,20 +226,28 @@ fn compare(op: BinaryOp, lhs: Expr, rhs: Expr) -> Result<Expr, QueryError> {
         _ => true,
     };
     if !possible {
-        return Ok(Expr::Boolean(false));
+        return Ok(Known::boolean(Expr::Boolean(false)));
     }
-    if let Expr::Regex(pattern) = &rhs {
+    if let Expr::Regex(pattern) = &rhs.expr {
         // Fails here rather than in every reader.
         compile_regex(pattern)?;
     }
-    let joined = Expr::Binary {
-        op,
-        lhs: Box::new(lhs),
-        rhs: Box::new(rhs),
+    let joined = Known {
+        kind: match op.is_condition() {
+            true => Kind::Boolean,
+            false => joined_kind(op, kinds),
+        },
+        expr: Expr::Binary {
+            op,
+            lhs: Box::new(lhs.expr),
+            rhs: Box::new(rhs.expr),
+        },
     };
-    if kind(&joined) == Kind::Boolean && !joined.any(|e| matches!(e, Expr::VarRef { .. })) {
-        let constant = Expression::condition(&joined, &mut |_, _| None)?;
-        return Ok(Expr::Boolean(constant.evaluate_mask(&[], 1).value(0)));
+    let is_constant = |expr: &Expr| !expr.any(|part| matches!(part, Expr::VarRef { .. }));
+    if joined.kind == Kind::Boolean && is_constant(&joined.expr) {
+        let constant = Expression::condition(&joined.expr, &mut |_, _| None)?;
+        let value = constant.evaluate_mask(&[], 1).value(0);
+        return Ok(Known::boolean(Expr::Boolean(value)));
     }
     Ok(joined)
 }
@@ -233,12 +259,12 @@ pub fn of_tags(condition: &Expr) -> Option<Expr> {
     let is_field =
         |expr: &Expr| matches!(expr, Expr::VarRef { cast, .. } if *cast != Some(DataType::Tag));
     match condition {
-        Expr::Paren(inner) => of_tags(inner),
+        Expr::Paren(inner) => deeper(|| of_tags(inner)),
         Expr::Binary {
             op: op @ (BinaryOp::And | BinaryOp::Or),
             lhs,
             rhs,
-        } => match (of_tags(lhs), of_tags(rhs)) {
+        } => match deeper(|| (of_tags(lhs), of_tags(rhs))) {
             (Some(lhs), Some(rhs)) => Some(Expr::Paren(Box::new(Expr::Binary {
                 op: *op,
                 lhs: Box::new(lhs),

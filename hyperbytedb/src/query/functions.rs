@@ -147,14 +147,18 @@ impl Builder {
     }
 
     fn top(&self, bottom: bool, args: &[Expr]) -> Function {
-        let by = args.iter().skip(1).filter_map(|arg| match arg {
-            Expr::VarRef { name, .. } => self.aux.iter().position(|want| want.name == *name),
+        // Fields that are named keep no values apart, as in InfluxDB.
+        let tags = args.iter().skip(1).filter_map(|arg| match arg {
+            Expr::VarRef {
+                name,
+                cast: Some(DataType::Tag),
+            } => self.aux.iter().position(|want| want.name == *name),
             _ => None,
         });
         Function::Top {
             n: count(args, args.len() - 1),
             bottom,
-            by: by.collect(),
+            by: (args.len() > 2).then(|| tags.collect()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! `SELECT … INTO`: writes a result's rows as points.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, Int64Array};
@@ -15,8 +16,8 @@ use crate::query::error::QueryError;
 use crate::query::output::{SelectOutput, SeriesChunk, SeriesKey, StatementOutput};
 
 /// Writes all rows of `selected` to the statement's target and answers InfluxDB's
-/// count of written points. Columns become fields of their type, the result's tags
-/// tags; nulls are not written.
+/// count of written points. Columns become fields of their type, the result's tags and
+/// those that `top()` and `bottom()` name become tags; nulls are not written.
 ///
 /// # Errors
 /// When the select fails, or the target cannot be written; what was written before
@@ -40,7 +41,7 @@ pub fn store(
     for chunk in selected.chunks {
         context.check()?;
         let chunk = chunk?;
-        let table = table_of(target, &chunk);
+        let table = table_of(target, &chunk, &selected.written_tags);
         if table.fields.is_empty() {
             continue;
         }
@@ -77,31 +78,61 @@ fn count_of(written: usize) -> SeriesChunk {
 }
 
 /// The rows of a chunk that have a value, as points of the target.
-fn table_of(target: &Measurement, chunk: &SeriesChunk) -> Table {
+fn table_of(target: &Measurement, chunk: &SeriesChunk, written_tags: &[String]) -> Table {
     let measurement = match &target.name {
         MeasurementName::Name(name) => name.clone(),
         // The parser takes no regular expression here.
         MeasurementName::Regex(_) | MeasurementName::BackReference => chunk.key.name.clone(),
     };
+    let fields = chunk.values.len().saturating_sub(written_tags.len());
+    let (values, tags) = chunk.values.split_at(fields);
     let kept: Vec<usize> = (0..chunk.rows())
-        .filter(|row| chunk.values.iter().any(|column| !column.is_null(*row)))
+        .filter(|row| values.iter().any(|column| !column.is_null(*row)))
         .collect();
     let names = chunk.columns.iter().skip(1);
     let fields = names
-        .zip(&chunk.values)
+        .zip(values)
         .filter_map(|(name, column)| field_of(name, column, &kept))
         .collect();
-    let tags = chunk.key.tags.iter().filter(|(_, value)| !value.is_empty());
+    let (series, series_of_row) = series_of(&chunk.key, written_tags, tags, &kept);
     Table {
         measurement,
-        series: vec![TagSet(tags.cloned().collect())],
-        series_of_row: vec![0; kept.len()],
+        series,
+        series_of_row,
         times: match &chunk.times {
             Some(times) => kept.iter().map(|row| times[*row]).collect(),
             None => vec![0; kept.len()],
         },
         fields,
     }
+}
+
+/// The different sets of tags of rows, and which one each row has: the result's, and what
+/// the columns of tags hold.
+fn series_of(
+    key: &SeriesKey,
+    names: &[String],
+    columns: &[Column],
+    kept: &[usize],
+) -> (Vec<TagSet>, Vec<u32>) {
+    let columns: Vec<Column> = columns.iter().map(Column::unmixed).collect();
+    let mut series = Vec::new();
+    let mut known: HashMap<Vec<(String, String)>, u32> = HashMap::new();
+    let of_row = kept.iter().map(|row| {
+        let own = names.iter().zip(&columns).filter_map(|(name, column)| {
+            let value = column.text(*row)?;
+            Some((name.clone(), value.to_owned()))
+        });
+        let mut tags: Vec<(String, String)> = key.tags.iter().cloned().chain(own).collect();
+        tags.retain(|(_, value)| !value.is_empty());
+        tags.sort();
+        *known.entry(tags).or_insert_with_key(|tags| {
+            series.push(TagSet(tags.clone()));
+            (series.len() - 1) as u32
+        })
+    });
+    let of_row = of_row.collect();
+    (series, of_row)
 }
 
 fn field_of(name: &str, column: &Column, kept: &[usize]) -> Option<FieldColumn> {

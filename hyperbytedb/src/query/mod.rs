@@ -41,6 +41,7 @@ mod source;
 mod transform;
 mod turns;
 mod window;
+mod zone;
 
 #[cfg(test)]
 mod tests;

@@ -69,6 +69,8 @@ pub struct SelectOutput<'a> {
     pub columns: Arc<Vec<String>>,
     /// Types of the columns after time, as far as they are known beforehand.
     pub types: Vec<Option<DataType>>,
+    /// Columns behind all others that are written as tags (`INTO`).
+    pub written_tags: Vec<String>,
     /// Zone in which times are printed (unless an epoch is asked for).
     pub timezone: Option<Tz>,
     pub chunks: Chunks<'a>,

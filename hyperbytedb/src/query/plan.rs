@@ -7,7 +7,7 @@ pub(super) mod types;
 
 use chrono_tz::Tz;
 use influxql::ast::{DataType, Expr, Fill, SelectStatement};
-use influxql::{Interval, TimeRange, column_names, reduce_field, split_condition};
+use influxql::{Interval, TimeRange, column_names, deeper, reduce_field, split_condition};
 
 use super::catalog::{Catalog, TableInfo};
 use super::context::QueryContext;
@@ -126,7 +126,8 @@ impl Planner<'_> {
         let (condition, time) = self.range(select)?;
         let mut statement = select.clone();
         for field in &mut statement.fields {
-            field.expr = calls_of_distinct(reduce_field(&field.expr));
+            field.expr = reduce_field(&field.expr);
+            call_distinct(&mut field.expr);
         }
         let sources = self.sources(&statement.sources)?;
         let schema = types::Schema::of(&sources);
@@ -198,23 +199,22 @@ fn dimension_keys(statement: &SelectStatement) -> Vec<String> {
 }
 
 /// `DISTINCT x` is the same as `distinct(x)`.
-fn calls_of_distinct(expr: Expr) -> Expr {
+fn call_distinct(expr: &mut Expr) {
     match expr {
-        Expr::Distinct(name) => Expr::Call {
-            name: "distinct".to_owned(),
-            args: vec![Expr::VarRef { name, cast: None }],
-        },
-        Expr::Call { name, args } => Expr::Call {
-            name,
-            args: args.into_iter().map(calls_of_distinct).collect(),
-        },
-        Expr::Binary { op, lhs, rhs } => Expr::Binary {
-            op,
-            lhs: Box::new(calls_of_distinct(*lhs)),
-            rhs: Box::new(calls_of_distinct(*rhs)),
-        },
-        Expr::Paren(inner) => Expr::Paren(Box::new(calls_of_distinct(*inner))),
-        other => other,
+        Expr::Distinct(name) => {
+            let name = std::mem::take(name);
+            *expr = Expr::Call {
+                name: "distinct".to_owned(),
+                args: vec![Expr::VarRef { name, cast: None }],
+            };
+        }
+        Expr::Call { args, .. } => deeper(|| args.iter_mut().for_each(call_distinct)),
+        Expr::Binary { lhs, rhs, .. } => deeper(|| {
+            call_distinct(lhs);
+            call_distinct(rhs);
+        }),
+        Expr::Paren(inner) => deeper(|| call_distinct(inner)),
+        _ => {}
     }
 }
 
@@ -225,11 +225,49 @@ pub fn is_series_call(expr: &Expr) -> bool {
     matches!(expr, Expr::Call { name, .. } if MathFunction::named(name).is_none())
 }
 
+/// The arguments of `top(field, …, n)` and `bottom(field, …, n)` between the first and the
+/// last one: fields and tags that are shown with each value.
+#[must_use]
+pub fn companions(expr: &Expr) -> &[Expr] {
+    match expr {
+        Expr::Call { name, args } if name == "top" || name == "bottom" => {
+            args.get(1..args.len().saturating_sub(1)).unwrap_or(&[])
+        }
+        _ => &[],
+    }
+}
+
+fn tag_name(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::VarRef {
+            name,
+            cast: Some(DataType::Tag),
+        } => Some(name.clone()),
+        _ => None,
+    }
+}
+
 impl Select {
     /// Whether rows are selected as they are, without any aggregate.
     #[must_use]
     pub fn is_raw(&self) -> bool {
         !self.fields.iter().any(|item| item.expr.any(is_series_call))
+    }
+
+    /// The tags that `top()` and `bottom()` name and the statement does not group by: what
+    /// is written (`INTO`) has them as tags. None when nothing is written.
+    #[must_use]
+    pub fn written_tags(&self) -> Vec<String> {
+        let mut tags = Vec::new();
+        for item in self.fields.iter().filter(|_| self.writes) {
+            item.expr.walk(&mut |expr| {
+                let named = companions(expr).iter().filter_map(tag_name);
+                tags.extend(named.filter(|name| !self.dimensions.contains(name)));
+            });
+        }
+        tags.sort();
+        tags.dedup();
+        tags
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use influxql::ast::{DataType, Expr, Fill};
+use influxql::deeper;
 
 use super::aggregate::Ending;
 use super::budget::Budget;
@@ -20,7 +21,7 @@ use super::expression::Expression;
 use super::fill::default_nulls;
 use super::functions::{Builder, is_selector, result_type};
 use super::output::{Chunks, SeriesChunk, SeriesKey};
-use super::plan::{Select, is_series_call};
+use super::plan::{Select, companions, is_series_call};
 use super::rows::{Block, Blocks, GroupKey};
 use super::scan::{Reader, TimeBounds};
 use super::source::{Engine, Want};
@@ -130,7 +131,8 @@ pub fn run<'a>(select: &Select, run: &Run, engine: &Engine<'a>) -> Result<Blocks
     }
 }
 
-/// The select list with the columns that functions with companions add.
+/// The select list with the columns that functions with companions add; what is written
+/// has them behind all others, as tags.
 fn output_expressions(select: &Select) -> Vec<Expr> {
     let mut out = Vec::new();
     for item in &select.fields {
@@ -138,13 +140,12 @@ fn output_expressions(select: &Select) -> Vec<Expr> {
         if select.writes {
             continue;
         }
-        if let Expr::Call { name, args } = &item.expr
-            && (name == "top" || name == "bottom")
-            && args.len() > 2
-        {
-            out.extend(args[1..args.len() - 1].iter().cloned());
-        }
+        out.extend(companions(&item.expr).iter().cloned());
     }
+    out.extend(select.written_tags().into_iter().map(|name| Expr::VarRef {
+        name,
+        cast: Some(DataType::Tag),
+    }));
     out
 }
 
@@ -172,14 +173,14 @@ fn collect_references(expr: &Expr, outside_calls: bool, wants: &mut Vec<Want>) {
         Expr::Call { .. } if outside_calls && is_series_call(expr) => {}
         Expr::Call { args, .. } => {
             for arg in args {
-                collect_references(arg, outside_calls, wants);
+                deeper(|| collect_references(arg, outside_calls, wants));
             }
         }
         Expr::Binary { lhs, rhs, .. } => {
-            collect_references(lhs, outside_calls, wants);
-            collect_references(rhs, outside_calls, wants);
+            deeper(|| collect_references(lhs, outside_calls, wants));
+            deeper(|| collect_references(rhs, outside_calls, wants));
         }
-        Expr::Paren(inner) => collect_references(inner, outside_calls, wants),
+        Expr::Paren(inner) => deeper(|| collect_references(inner, outside_calls, wants)),
         _ => {}
     }
 }
@@ -206,14 +207,17 @@ fn extract_calls(expr: &Expr, calls: &mut Vec<Expr>) -> Expr {
         }
         Expr::Call { name, args } => Expr::Call {
             name: name.clone(),
-            args: args.iter().map(|arg| extract_calls(arg, calls)).collect(),
+            args: args
+                .iter()
+                .map(|arg| deeper(|| extract_calls(arg, calls)))
+                .collect(),
         },
         Expr::Binary { op, lhs, rhs } => Expr::Binary {
             op: *op,
-            lhs: Box::new(extract_calls(lhs, calls)),
-            rhs: Box::new(extract_calls(rhs, calls)),
+            lhs: Box::new(deeper(|| extract_calls(lhs, calls))),
+            rhs: Box::new(deeper(|| extract_calls(rhs, calls))),
         },
-        Expr::Paren(inner) => Expr::Paren(Box::new(extract_calls(inner, calls))),
+        Expr::Paren(inner) => Expr::Paren(Box::new(deeper(|| extract_calls(inner, calls)))),
         other => other.clone(),
     }
 }
@@ -223,6 +227,8 @@ struct Finish {
     nodes: Vec<Node>,
     types: Vec<Option<DataType>>,
     outputs: Vec<Expression>,
+    /// How many of the outputs, the last ones, are written as tags.
+    written_tags: usize,
     limit: u64,
     offset: u64,
     fill: Fill,
@@ -285,6 +291,7 @@ fn functions<'a>(
         nodes,
         types,
         outputs,
+        written_tags: select.written_tags().len(),
         limit: select.limit,
         offset: select.offset,
         fill: run.fill,
@@ -324,19 +331,12 @@ fn ending(calls: &[Expr], run: &Run) -> Ending {
 
 /// `top(field, tag, n)` needs its tags even where they are not put out.
 fn add_top_tags(calls: &[Expr], aux: &mut Vec<Want>) {
-    for call in calls {
-        let Expr::Call { name, args } = call else {
-            continue;
-        };
-        if name == "top" || name == "bottom" {
-            let tags = args
-                .get(1..args.len().saturating_sub(1))
-                .unwrap_or_default();
-            for want in references(tags, false) {
-                if !aux.contains(&want) {
-                    aux.push(want);
-                }
-            }
+    for want in calls
+        .iter()
+        .flat_map(|call| references(companions(call), false))
+    {
+        if !aux.contains(&want) {
+            aux.push(want);
         }
     }
 }
@@ -345,44 +345,48 @@ impl Finish {
     /// The result rows of a group; `None` if there are none.
     #[allow(clippy::type_complexity)]
     fn rows(&self, leaves: &[Series]) -> Result<Option<(Vec<i64>, Vec<Column>)>, QueryError> {
+        let (offset, limit) = self.page();
         let mut series = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
-            let one = node.evaluate(leaves, &self.budget)?;
-            series.push(self.limited(one));
+            let one = node.evaluate(leaves, offset.saturating_add(limit), &self.budget)?;
+            series.push(one.slice(offset, limit));
         }
         let (times, columns) = merge::merge(series, self.ascending)?;
         if times.is_empty() {
             return Ok(None);
         }
-        let columns = columns
-            .into_iter()
+        let filled = columns
+            .iter()
             .zip(self.types.iter().copied().chain(std::iter::repeat(None)))
             .map(|(column, data_type)| {
-                let column = match (&column, data_type) {
+                let column = match (column, data_type) {
                     (Column::Null(len), Some(_)) => Column::nulls(data_type, *len),
-                    _ => column,
+                    _ => column.clone(),
                 };
                 default_nulls(column, self.fill)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let outputs = self
+        // A tag that a point lacks is filled by nothing.
+        let (shown, tags) = self
             .outputs
+            .split_at(self.outputs.len() - self.written_tags);
+        let shown = shown
             .iter()
-            .map(|output| output.evaluate(&columns, times.len()))
-            .collect();
+            .map(|output| output.evaluate(&filled, times.len()));
+        let tags = tags
+            .iter()
+            .map(|output| output.evaluate(&columns, times.len()));
+        let outputs = shown.chain(tags).collect();
         Ok(Some((times, outputs)))
     }
 
-    fn limited(&self, series: Series) -> Series {
-        if self.limit == 0 && self.offset == 0 {
-            return series;
+    /// How many rows of each function are skipped, and how many are shown at most.
+    fn page(&self) -> (usize, usize) {
+        let rows = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        match self.limit {
+            0 => (rows(self.offset), usize::MAX),
+            limit => (rows(self.offset), rows(limit)),
         }
-        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
-        let limit = match self.limit {
-            0 => usize::MAX,
-            limit => usize::try_from(limit).unwrap_or(usize::MAX),
-        };
-        series.slice(offset, limit)
     }
 }
 

@@ -79,6 +79,12 @@ impl Transform {
         }
     }
 
+    /// Whether a row depends on all that come after it.
+    #[must_use]
+    pub fn looks_ahead(&self) -> bool {
+        matches!(self, Transform::HoltWinters { .. })
+    }
+
     /// Transforms one group's values; nulls are skipped.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use influxql::ast::{
     BinaryOp, CreateDatabase, DeleteSeries, Expr, MeasurementName, PolicyOptions, Source, Statement,
 };
+use influxql::deeper;
 use influxql::split_condition;
 use regex::Regex;
 use storage::{
@@ -279,6 +280,9 @@ enum Refused {
     Other(QueryError),
 }
 
+/// `AND` and `OR` inside of one another that a condition may have.
+const LEVELS_MAX: usize = 500;
+
 const FIELDS_UNSUPPORTED: &str = "fields not supported in WHERE clause during deletion";
 
 /// A condition on tags as the storage engine understands it.
@@ -286,16 +290,30 @@ fn predicate(
     condition: &Expr,
     is_field: &dyn Fn(&str) -> bool,
 ) -> Result<SeriesPredicate, Refused> {
+    predicate_within(condition, is_field, LEVELS_MAX)
+}
+
+fn predicate_within(
+    condition: &Expr,
+    is_field: &dyn Fn(&str) -> bool,
+    levels: usize,
+) -> Result<SeriesPredicate, Refused> {
     let invalid = || {
         Refused::Other(QueryError::Invalid(format!(
             "invalid condition on tags: {condition}"
         )))
     };
     match condition {
-        Expr::Paren(inner) => predicate(inner, is_field),
+        Expr::Paren(inner) => deeper(|| predicate_within(inner, is_field, levels)),
         Expr::Boolean(true) => Ok(SeriesPredicate::All),
         Expr::Binary { op, lhs, rhs } if matches!(op, BinaryOp::And | BinaryOp::Or) => {
-            let both = vec![predicate(lhs, is_field)?, predicate(rhs, is_field)?];
+            let Some(levels) = levels.checked_sub(1) else {
+                return Err(Refused::Other(QueryError::Invalid(format!(
+                    "the condition has more than {LEVELS_MAX} levels of AND and OR inside of one another"
+                ))));
+            };
+            let side = |side: &Expr| predicate_within(side, is_field, levels);
+            let both = vec![side(lhs)?, side(rhs)?];
             Ok(match op {
                 BinaryOp::And => SeriesPredicate::And(both),
                 _ => SeriesPredicate::Or(both),

@@ -1,5 +1,6 @@
 //! A fixed number of connections that answer queries.
 
+use std::any::Any;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,6 +29,9 @@ pub struct Query {
     /// that leaves stop it; else the whole result is made first, which is quicker for
     /// small ones.
     pub streamed: bool,
+    /// What must stay as long as the engine may read it; let go when the engine has ended
+    /// the query, not when its batches have been taken.
+    pub held: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// Connections on threads of their own.

@@ -40,11 +40,13 @@ pub(crate) fn run(
             Ok(jobs) => jobs.recv(),
             Err(_) => return,
         };
-        let Ok(Job { query, batches }) = job else {
+        let Ok(Job { mut query, batches }) = job else {
             return;
         };
+        let held = query.held.take();
         load.busy.fetch_add(1, Ordering::Relaxed);
         let answered = answer(&mut connection, query, &batches);
+        drop(held);
         load.busy.fetch_sub(1, Ordering::Relaxed);
         if let Err(error) = answered {
             // A reader that has left does not want the error either.

@@ -14,6 +14,7 @@ fn run(pool: &Pool, sql: &str, streamed: bool) -> Result<Vec<RecordBatch>, ChdbE
         sql: sql.to_string(),
         tables: Vec::new(),
         streamed,
+        held: None,
     })?
     .collect()
 }
@@ -71,6 +72,7 @@ fn arrow_tables(pool: &Pool) {
             sql,
             tables: vec![("mine".to_string(), Box::new(reader))],
             streamed: false,
+            held: None,
         })
         .unwrap()
         .map(Result::unwrap)
@@ -95,6 +97,7 @@ fn a_reader_that_leaves_stops_its_query(pool: &Pool) {
                 sql: "SELECT toInt64(number) FROM numbers(1e12)".to_string(),
                 tables: Vec::new(),
                 streamed: true,
+                held: None,
             })
             .unwrap();
         assert!(batches.next().unwrap().unwrap().num_rows() > 0);

@@ -178,8 +178,9 @@ pub struct SortField {
     pub ascending: bool,
 }
 
-/// An expression of a select list, a condition or a `GROUP BY`.
-#[derive(Debug, Clone, PartialEq)]
+/// An expression of a select list, a condition or a `GROUP BY`. `depth.rs` says how it is
+/// cloned, compared and dropped.
+#[derive(Debug)]
 pub enum Expr {
     /// A field, tag or `time`, with an optional `::type`.
     VarRef {

@@ -1,5 +1,4 @@
-//! How deep an expression tree may be, and how long chains of `AND` and `OR`
-//! are kept flat.
+//! How deep an expression tree may be, and how chains of `AND` and `OR` are kept flat.
 //!
 //! A chain such as `host = 'a' OR host = 'b' OR …` may have any number of
 //! terms: it becomes a balanced tree, whose depth grows with the logarithm of
@@ -9,8 +8,10 @@
 
 use crate::ast::{BinaryOp, Expr};
 
-/// Depth of an expression tree the parser accepts.
-pub const DEPTH_MAX: usize = 500;
+/// Depth of an expression tree the parser accepts: operators, parentheses and calls inside of
+/// one another. A level takes two bytes of text at least, and some hundred bytes of stack for
+/// as long as it is walked.
+pub const DEPTH_MAX: usize = 50_000;
 
 /// An expression and the depth of its tree.
 pub(crate) struct Sized {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::ast::{Expr, Field, SelectStatement};
+use crate::depth::deeper;
 use crate::reduce::reduce_field;
 
 /// The names of the columns of a `SELECT`, `time` (or its alias) first.
@@ -88,7 +89,7 @@ impl Field {
 
 fn expr_name(expr: &Expr) -> String {
     match expr {
-        Expr::Paren(inner) => expr_name(inner),
+        Expr::Paren(inner) => deeper(|| expr_name(inner)),
         Expr::Binary { .. } => {
             let mut names = Vec::new();
             collect_names(expr, &mut names);
@@ -104,10 +105,12 @@ fn collect_names<'a>(expr: &'a Expr, names: &mut Vec<&'a str>) {
     match expr {
         Expr::VarRef { name, .. } | Expr::Call { name, .. } => names.push(name),
         Expr::Binary { lhs, rhs, .. } => {
-            collect_names(lhs, names);
-            collect_names(rhs, names);
+            deeper(|| {
+                collect_names(lhs, names);
+                collect_names(rhs, names);
+            });
         }
-        Expr::Paren(inner) => collect_names(inner, names),
+        Expr::Paren(inner) => deeper(|| collect_names(inner, names)),
         _ => {}
     }
 }

@@ -69,7 +69,15 @@ const SNIPPETS: &[&str] = &[
     "{2}",
     "\\x",
     "-(",
+    "abs(",
+    "v +",
+    "(v / ",
+    "a = b AND ",
 ];
+
+/// One text of so many has a snippet so many times in a row.
+const DEEP_EVERY: usize = 5_000;
+const DEEP: usize = 10_000;
 
 /// Xorshift: the seed alone gives the whole run.
 struct Random(u64);
@@ -102,6 +110,11 @@ impl Random {
                     chars.extend(&other[from..]);
                 }
             }
+        }
+        if self.below(DEEP_EVERY) == 0 {
+            let at = self.below(chars.len() + 1);
+            let deep = self.pick(SNIPPETS).repeat(DEEP);
+            chars.splice(at..at, deep.chars());
         }
         chars.into_iter().collect()
     }
@@ -144,6 +157,7 @@ fn mutated_texts_do_not_panic() {
     for _ in 0..iterations {
         let text = random.mutated();
         let outcome = std::panic::catch_unwind(|| exercise(&text));
-        assert!(outcome.is_ok(), "{text:?}");
+        let shown: String = text.chars().take(2_000).collect();
+        assert!(outcome.is_ok(), "{shown:?}");
     }
 }

@@ -7,7 +7,7 @@
 //! | `token.rs`, `lexer.rs` | reserved words, text to tokens |
 //! | `parser/` | tokens to tree, one file a statement family; the errors |
 //! | `params.rs` | values of bound parameters |
-//! | `chain.rs` | bounds of expression depth, balanced `AND`/`OR` chains |
+//! | `depth.rs`, `chain.rs` | expressions of any depth, balanced `AND`/`OR` chains |
 //! | `printer/` | tree to text, as InfluxDB prints statements |
 //! | `quote.rs`, `duration.rs`, `regex.rs`, `time_literal.rs` | the literals |
 //! | `normalise.rs` | fingerprints of statements, blanking of passwords |
@@ -19,6 +19,7 @@
 pub mod ast;
 mod chain;
 mod columns;
+mod depth;
 mod duration;
 mod interval;
 mod lexer;
@@ -40,13 +41,14 @@ mod fuzz_tests;
 
 pub use chain::DEPTH_MAX;
 pub use columns::column_names;
+pub use depth::deeper;
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use interval::{Interval, IntervalError};
 pub use lexer::Position;
 pub use normalise::{normalise, redact_passwords};
 pub use params::{ParamValue, Params};
 pub use parser::{
-    NESTING_MAX, ParseError, parse_expr, parse_query, parse_query_with_params, parse_statement,
+    ParseError, SUBQUERIES_MAX, parse_expr, parse_query, parse_query_with_params, parse_statement,
 };
 pub use quote::{ident_needs_quotes, quote_ident, quote_string};
 pub use reduce::math::MATH_FUNCTIONS;

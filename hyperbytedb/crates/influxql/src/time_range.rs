@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 
 use crate::ast::{BinaryOp, Expr};
+use crate::depth::deeper;
 use crate::reduce::{Env, Value, fold, join, parenthesised};
 use crate::time_literal::{TIME_MAX, TIME_MIN, format_seconds, looks_like_time, parse_time};
 
@@ -121,8 +122,8 @@ fn split(condition: &Expr, env: Env) -> Result<(Option<Value>, TimeRange), Condi
             lhs,
             rhs,
         } => {
-            let (lhs, left_range) = split(lhs, env)?;
-            let (rhs, right_range) = split(rhs, env)?;
+            let (lhs, left_range) = deeper(|| split(lhs, env))?;
+            let (rhs, right_range) = deeper(|| split(rhs, env))?;
             let rest = match (lhs, rhs) {
                 (Some(lhs), Some(rhs)) => Some(join(*op, lhs, rhs, None)),
                 (lhs, rhs) => lhs.or(rhs),
@@ -135,7 +136,7 @@ fn split(condition: &Expr, env: Env) -> Result<(Option<Value>, TimeRange), Condi
         }
         Expr::Binary { .. } => Ok((Some(fold(condition, env)), TimeRange::default())),
         Expr::Paren(inner) => {
-            let (rest, range) = split(inner, env)?;
+            let (rest, range) = deeper(|| split(inner, env))?;
             Ok((rest.map(parenthesised), range))
         }
         Expr::Boolean(value) => Ok((Some(Value::Boolean(*value)), TimeRange::default())),

@@ -1,6 +1,7 @@
 //! Questions asked of whole expressions.
 
 use crate::ast::{Expr, SelectStatement};
+use crate::depth::deeper;
 
 impl Expr {
     /// Calls `visit` with the expression and all it contains, outer before inner
@@ -8,12 +9,12 @@ impl Expr {
     pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         visit(self);
         match self {
-            Expr::Call { args, .. } => args.iter().for_each(|arg| arg.walk(visit)),
-            Expr::Binary { lhs, rhs, .. } => {
+            Expr::Call { args, .. } => deeper(|| args.iter().for_each(|arg| arg.walk(visit))),
+            Expr::Binary { lhs, rhs, .. } => deeper(|| {
                 lhs.walk(visit);
                 rhs.walk(visit);
-            }
-            Expr::Paren(inner) => inner.walk(visit),
+            }),
+            Expr::Paren(inner) => deeper(|| inner.walk(visit)),
             _ => {}
         }
     }

@@ -21,14 +21,14 @@ struct Kept<I> {
 pub(super) struct Top<E: Element> {
     n: usize,
     bottom: bool,
-    by: Vec<usize>,
+    by: Option<Vec<usize>>,
     kept: Vec<Kept<E::Item>>,
     /// With `by`: the best row of each combination.
     groups: HashMap<Vec<String>, Kept<E::Item>>,
 }
 
 impl<E: Element> Top<E> {
-    pub(super) fn new(n: usize, bottom: bool, by: Vec<usize>) -> Top<E> {
+    pub(super) fn new(n: usize, bottom: bool, by: Option<Vec<usize>>) -> Top<E> {
         Top {
             n,
             bottom,
@@ -80,14 +80,13 @@ impl<E: Element> Reducer for Top<E> {
                 item: E::item(array, row),
                 aux: aux_values(rows, row),
             };
-            if self.by.is_empty() {
+            let Some(by) = &self.by else {
                 if !self.worse_than_all(array, row, time) {
                     self.insert(kept(row));
                 }
                 continue;
-            }
-            let key: Vec<String> = self
-                .by
+            };
+            let key: Vec<String> = by
                 .iter()
                 .map(|place| {
                     let text = rows.aux.get(*place).and_then(|column| column.text(row));

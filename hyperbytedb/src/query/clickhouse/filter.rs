@@ -6,10 +6,44 @@ use influxql::ast::{BinaryOp, DataType, Expr};
 use super::layout::{Layout, field_type};
 use crate::query::error::QueryError;
 
-/// True for a condition that [`to_sql`] can say.
+/// Operators, parentheses and calls inside of one another that SQL may have: the engine's
+/// parser takes no more than a thousand levels, of which each of these makes a few.
+const LEVELS_MAX: usize = 100;
+/// References and literals that SQL may have, each counted as often as it is written.
+const LEAVES_MAX: usize = 20_000;
+
+/// True for a condition that [`to_sql`] can say with little effort.
 #[must_use]
 pub fn is_sayable(expr: &Expr) -> bool {
-    !expr.any(|part| matches!(part, Expr::Call { .. }))
+    !expr.any(|part| matches!(part, Expr::Call { .. })) && is_short(expr)
+}
+
+/// True for a condition whose SQL the engine takes.
+#[must_use]
+pub fn is_short(expr: &Expr) -> bool {
+    leaves(expr, LEVELS_MAX).is_some_and(|leaves| leaves <= LEAVES_MAX)
+}
+
+/// How many leaves the SQL of an expression has; `None` when it has too many levels.
+fn leaves(expr: &Expr, levels: usize) -> Option<usize> {
+    let part = |part: &Expr| leaves(part, levels.checked_sub(1)?);
+    Some(match expr {
+        Expr::Paren(inner) => part(inner)?,
+        Expr::Binary { op, lhs, rhs } => {
+            // A divisor is looked at before it divides.
+            let times = match op {
+                BinaryOp::Div | BinaryOp::Mod => 2,
+                _ => 1,
+            };
+            part(lhs)?.saturating_add(part(rhs)?.saturating_mul(times))
+        }
+        Expr::Call { args, .. } => {
+            // Functions name their argument three times at most.
+            let args = args.iter().map(part).sum::<Option<usize>>()?;
+            args.saturating_mul(3)
+        }
+        _ => 1,
+    })
 }
 
 /// The SQL of a resolved condition over the short names of `layout`.

@@ -4,6 +4,7 @@
 
 use arrow::datatypes::DataType as ArrowType;
 use influxql::ast::{DataType, Expr};
+use influxql::deeper;
 use points::FieldType;
 use storage::{ColumnId, ReadView};
 
@@ -105,13 +106,13 @@ impl Layout {
                 None => return Err(QueryError::Engine(format!("{name} is not resolved"))),
             },
             Expr::Binary { lhs, rhs, .. } => {
-                self.add_references(lhs, view)?;
-                self.add_references(rhs, view)?;
+                deeper(|| self.add_references(lhs, view))?;
+                deeper(|| self.add_references(rhs, view))?;
             }
-            Expr::Paren(inner) => self.add_references(inner, view)?,
+            Expr::Paren(inner) => deeper(|| self.add_references(inner, view))?,
             Expr::Call { args, .. } => {
                 for arg in args {
-                    self.add_references(arg, view)?;
+                    deeper(|| self.add_references(arg, view))?;
                 }
             }
             _ => {}

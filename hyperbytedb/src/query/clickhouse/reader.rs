@@ -83,15 +83,43 @@ struct Prepared {
     sql: String,
     tables: Vec<(String, TableReader)>,
     plan: ScanPlan,
+    /// The files that the SQL names stay as long as this does.
+    view: Arc<ReadView>,
 }
 
 impl Reader for ClickHouseReader {
     fn scan(&self, scan: &Scan, context: &QueryContext) -> Result<Batches, QueryError> {
         context.check()?;
         let prepared = self.prepare(scan, context)?;
-        let Some(Prepared { sql, tables, plan }) = prepared.filter(|p| !p.sql.is_empty()) else {
-            return Ok(Box::new(std::iter::empty()));
-        };
+        match prepared.filter(|p| !p.sql.is_empty()) {
+            Some(prepared) => self.execute(prepared, scan, context),
+            None => Ok(Box::new(std::iter::empty())),
+        }
+    }
+
+    fn explain(&self, scan: &Scan, context: &QueryContext) -> Result<Option<ScanPlan>, QueryError> {
+        let prepared = self.prepare(scan, context)?;
+        Ok(prepared.map(|prepared| ScanPlan {
+            sql: Some(prepared.sql),
+            ..prepared.plan
+        }))
+    }
+}
+
+impl ClickHouseReader {
+    /// The batches, and the engine until it has ended the query, own the view.
+    fn execute(
+        &self,
+        prepared: Prepared,
+        scan: &Scan,
+        context: &QueryContext,
+    ) -> Result<Batches, QueryError> {
+        let Prepared {
+            sql,
+            tables,
+            plan,
+            view,
+        } = prepared;
         tracing::debug!(sql, "scan");
         context.work.add(plan.rows, plan.file_bytes);
         let streamed = is_streamed(scan);
@@ -102,6 +130,7 @@ impl Reader for ClickHouseReader {
                 sql,
                 tables,
                 streamed,
+                held: Some(view.clone()),
             })
             .map_err(|error| query_error(&error, context))?;
         let schema = schema_of(scan);
@@ -109,20 +138,13 @@ impl Reader for ClickHouseReader {
         Ok(Box::new(std::iter::from_fn(move || {
             // It runs until its last batch is read, or nobody wants more.
             let _reading = running.span.enter();
+            let _files = &view;
             let batch = batches.next_within(context.time_left())?;
             Some(context.check().and_then(|()| {
                 let batch = batch.map_err(|error| query_error(&error, &context))?;
                 conform(&batch, &schema)
             }))
         })))
-    }
-
-    fn explain(&self, scan: &Scan, context: &QueryContext) -> Result<Option<ScanPlan>, QueryError> {
-        let prepared = self.prepare(scan, context)?;
-        Ok(prepared.map(|prepared| ScanPlan {
-            sql: Some(prepared.sql),
-            ..prepared.plan
-        }))
     }
 }
 
@@ -170,7 +192,12 @@ impl ClickHouseReader {
             let settings = self.settings(rows, context, is_streamed(scan));
             format!("{} SETTINGS {settings}", query_of(scan, &layout, &selects)?)
         };
-        Ok(Some(Prepared { sql, tables, plan }))
+        Ok(Some(Prepared {
+            sql,
+            tables,
+            plan,
+            view,
+        }))
     }
 }
 
@@ -264,3 +291,6 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Query
     }
     RecordBatch::try_new(schema.clone(), arrays).map_err(fail)
 }
+
+#[cfg(test)]
+mod tests;

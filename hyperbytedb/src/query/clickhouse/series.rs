@@ -1,6 +1,7 @@
 //! Which series a filter leaves: decided on the series index, before any row is read.
 
 use influxql::ast::{BinaryOp, DataType, Expr};
+use influxql::deeper;
 use storage::{Engine, ReadView, SeriesFilter, TableName, ValuePattern};
 
 use crate::query::error::QueryError;
@@ -15,12 +16,21 @@ pub const SERIES_FOUND: u64 = 16;
 /// opened lately.
 const ROWS_OF_FILE: u64 = 100;
 
+/// `AND` and `OR` inside of one another up to which tags are looked up for them; rows are
+/// tried by all of them.
+const LEVELS_MAX: usize = 200;
+
 /// What of the filter every series must fulfil; `None` when it says nothing of tags
 /// alone. It may say less than the filter, never more.
 #[must_use]
 pub fn tag_filter(filter: &Expr) -> Option<SeriesFilter> {
+    tag_filter_within(filter, LEVELS_MAX)
+}
+
+fn tag_filter_within(filter: &Expr, levels: usize) -> Option<SeriesFilter> {
+    let part = |part: &Expr| tag_filter_within(part, levels.checked_sub(1)?);
     match filter {
-        Expr::Paren(inner) => tag_filter(inner),
+        Expr::Paren(inner) => deeper(|| tag_filter_within(inner, levels)),
         Expr::Binary {
             op: BinaryOp::And,
             lhs,
@@ -28,7 +38,7 @@ pub fn tag_filter(filter: &Expr) -> Option<SeriesFilter> {
         } => {
             let parts: Vec<SeriesFilter> = [lhs, rhs]
                 .into_iter()
-                .filter_map(|part| tag_filter(part))
+                .filter_map(|side| part(side))
                 .collect();
             (!parts.is_empty()).then_some(SeriesFilter::And(parts))
         }
@@ -36,7 +46,7 @@ pub fn tag_filter(filter: &Expr) -> Option<SeriesFilter> {
             op: BinaryOp::Or,
             lhs,
             rhs,
-        } => Some(SeriesFilter::Or(vec![tag_filter(lhs)?, tag_filter(rhs)?])),
+        } => Some(SeriesFilter::Or(vec![part(lhs)?, part(rhs)?])),
         Expr::Binary { op, lhs, rhs } => comparison(*op, lhs, rhs),
         _ => None,
     }
@@ -107,13 +117,18 @@ fn select(view: &mut ReadView, filter: Option<&Expr>) -> bool {
 
 /// True when [`tag_filter`] leaves nothing of the filter out.
 fn speaks_of_tags_alone(filter: &Expr) -> bool {
+    speaks_within(filter, LEVELS_MAX)
+}
+
+fn speaks_within(filter: &Expr, levels: usize) -> bool {
+    let part = |part: &Expr| levels > 0 && speaks_within(part, levels - 1);
     match filter {
-        Expr::Paren(inner) => speaks_of_tags_alone(inner),
+        Expr::Paren(inner) => deeper(|| speaks_within(inner, levels)),
         Expr::Binary {
             op: BinaryOp::And | BinaryOp::Or,
             lhs,
             rhs,
-        } => speaks_of_tags_alone(lhs) && speaks_of_tags_alone(rhs),
+        } => part(lhs) && part(rhs),
         Expr::Binary { op, lhs, rhs } => comparison(*op, lhs, rhs).is_some(),
         _ => false,
     }
@@ -124,29 +139,25 @@ mod tests {
     use super::*;
 
     fn filter(text: &str) -> Option<SeriesFilter> {
-        fn resolve(expr: Expr) -> Expr {
+        fn resolve(expr: &mut Expr) {
             match expr {
-                Expr::VarRef { name, .. } => {
-                    let cast = if name == "v" {
-                        DataType::Float
-                    } else {
-                        DataType::Tag
-                    };
-                    Expr::VarRef {
-                        name,
-                        cast: Some(cast),
-                    }
+                Expr::VarRef { name, cast } => {
+                    *cast = Some(match name.as_str() {
+                        "v" => DataType::Float,
+                        _ => DataType::Tag,
+                    });
                 }
-                Expr::Binary { op, lhs, rhs } => Expr::Binary {
-                    op,
-                    lhs: Box::new(resolve(*lhs)),
-                    rhs: Box::new(resolve(*rhs)),
-                },
-                Expr::Paren(inner) => Expr::Paren(Box::new(resolve(*inner))),
-                other => other,
+                Expr::Binary { lhs, rhs, .. } => {
+                    resolve(lhs);
+                    resolve(rhs);
+                }
+                Expr::Paren(inner) => resolve(inner),
+                _ => {}
             }
         }
-        tag_filter(&resolve(influxql::parse_expr(text).unwrap()))
+        let mut expr = influxql::parse_expr(text).unwrap();
+        resolve(&mut expr);
+        tag_filter(&expr)
     }
 
     #[test]

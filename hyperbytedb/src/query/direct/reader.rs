@@ -8,7 +8,7 @@ use super::aggregates::aggregate;
 use super::parts::Parts;
 use super::pieces::{PIECE_ROWS, pieces};
 use super::rows::rows;
-use crate::query::clickhouse::filter::is_sayable;
+use crate::query::clickhouse::filter::{is_sayable, is_short};
 use crate::query::clickhouse::{ClickHouseReader, plan_of};
 use crate::query::context::QueryContext;
 use crate::query::error::QueryError;
@@ -62,6 +62,11 @@ impl DirectReader {
         Parts::open(&self.engine, scan, None, self.threads_max, &context.work)
     }
 
+    /// A condition that no SQL can hold is left to nobody.
+    fn always_by_clickhouse(&self, scan: &Scan) -> bool {
+        self.executor == Executor::ClickHouse && scan.filter.as_ref().is_none_or(is_short)
+    }
+
     fn leaves_to_clickhouse(&self, scan: &Scan, parts: &Parts) -> bool {
         self.executor == Executor::Auto
             && parts.rows > FILTERED_ROWS
@@ -74,7 +79,7 @@ impl Reader for DirectReader {
     fn scan(&self, scan: &Scan, context: &QueryContext) -> Result<Batches, QueryError> {
         context.check()?;
         let span = tracing::debug_span!("scan", rows = tracing::field::Empty).entered();
-        if self.executor == Executor::ClickHouse {
+        if self.always_by_clickhouse(scan) {
             context.work.check(u64::MAX)?;
             return self.wide.scan(scan, context);
         }
@@ -111,7 +116,7 @@ impl Reader for DirectReader {
     }
 
     fn explain(&self, scan: &Scan, context: &QueryContext) -> Result<Option<ScanPlan>, QueryError> {
-        if self.executor == Executor::ClickHouse {
+        if self.always_by_clickhouse(scan) {
             return self.wide.explain(scan, context);
         }
         let Some(parts) = self.open(scan, context)? else {
@@ -129,6 +134,7 @@ impl Reader for DirectReader {
             executor: "direct",
             reason: match (self.executor, points) {
                 (Executor::Direct, _) => "query.executor is direct",
+                (Executor::ClickHouse, _) => "the condition is too long for SQL",
                 (_, true) => "points are read as they lie",
                 (_, false) => "sorted rows are reduced where they lie",
             },

@@ -1,6 +1,7 @@
 //! The types of expressions, and the errors of incompatible ones.
 
 use influxql::ast::{BinaryOp, DataType, Expr};
+use influxql::deeper;
 
 use super::binary::is_comparison;
 use crate::query::error::QueryError;
@@ -21,17 +22,17 @@ pub fn expression_type(
         Expr::Call { name, args } => {
             let args = args
                 .iter()
-                .map(|arg| expression_type(arg, of_ref))
+                .map(|arg| deeper(|| expression_type(arg, of_ref)))
                 .collect::<Result<Vec<_>, _>>()?;
             call_type(name, &args)
         }
         Expr::Distinct(name) => Ok(of_ref(name, None)),
         Expr::Binary { op, lhs, rhs } => {
-            let left = expression_type(lhs, of_ref)?;
-            let right = expression_type(rhs, of_ref)?;
+            let left = deeper(|| expression_type(lhs, of_ref))?;
+            let right = deeper(|| expression_type(rhs, of_ref))?;
             binary_type(expr, *op, (lhs, left), (rhs, right))
         }
-        Expr::Paren(inner) => expression_type(inner, of_ref),
+        Expr::Paren(inner) => deeper(|| expression_type(inner, of_ref)),
         Expr::Number(_) => Ok(Some(DataType::Float)),
         Expr::Integer(_) => Ok(Some(DataType::Integer)),
         Expr::Unsigned(_) => Ok(Some(DataType::Unsigned)),

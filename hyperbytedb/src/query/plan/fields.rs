@@ -1,6 +1,7 @@
 //! Expansion of `*` and `/…/` in select lists and in `GROUP BY`.
 
 use influxql::ast::{DataType, Expr, Field, SelectStatement, WildcardKind};
+use influxql::deeper;
 
 use super::types::Schema;
 use crate::query::error::QueryError;
@@ -180,7 +181,7 @@ fn takes(function: &str, data_type: DataType) -> bool {
 fn innermost(expr: &Expr) -> Option<(&str, &Expr)> {
     match expr {
         Expr::Call { name, args } => match args.first()? {
-            inner @ Expr::Call { .. } => innermost(inner),
+            inner @ Expr::Call { .. } => deeper(|| innermost(inner)),
             argument => Some((name, argument)),
         },
         _ => None,
@@ -194,7 +195,7 @@ fn with_argument(expr: &Expr, argument: &Expr) -> Expr {
     };
     let mut args = args.clone();
     if let Some(first) = args.first_mut() {
-        *first = with_argument(first, argument);
+        *first = deeper(|| with_argument(first, argument));
     }
     Expr::Call {
         name: name.clone(),

@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use influxql::ast::{DataType, Expr};
+use influxql::deeper;
 use points::FieldType;
 
-use super::Source;
+use super::{Source, companions};
 
 /// The fields and tags of all sources of a statement together.
 pub(super) struct Schema {
     /// Of several types of a name the one that comes first in [`precedence`].
     pub fields: BTreeMap<String, DataType>,
     pub tags: BTreeSet<String>,
+    /// Companions of `top()` and `bottom()` in subqueries: they can be named, but no
+    /// wildcard stands for them, as in InfluxDB.
+    companions: BTreeMap<String, DataType>,
 }
 
 /// A field's type as a column type.
@@ -44,6 +48,7 @@ impl Schema {
         let mut schema = Schema {
             fields: BTreeMap::new(),
             tags: BTreeSet::new(),
+            companions: BTreeMap::new(),
         };
         for source in sources {
             match source {
@@ -57,6 +62,15 @@ impl Schema {
                     for item in &inner.fields {
                         if let Some(data_type) = item.data_type {
                             schema.add(&item.name, data_type);
+                        }
+                        for companion in companions(&item.expr) {
+                            if let Expr::VarRef {
+                                name,
+                                cast: Some(data_type),
+                            } = companion
+                            {
+                                schema.companions.insert(name.clone(), *data_type);
+                            }
                         }
                     }
                     schema.tags.extend(inner.dimensions.iter().cloned());
@@ -73,10 +87,12 @@ impl Schema {
         }
     }
 
-    /// The type of a name; a field wins over a tag.
+    /// The type of a name; a field wins over a companion, and that over a tag.
     fn data_type(&self, name: &str) -> Option<DataType> {
+        let companion = || self.companions.get(name);
+        let named = self.fields.get(name).or_else(companion).copied();
         let tag = || self.tags.contains(name).then_some(DataType::Tag);
-        self.fields.get(name).copied().or_else(tag)
+        named.or_else(tag)
     }
 
     /// Gives every reference of an expression its type, unless it has a cast.
@@ -88,12 +104,14 @@ impl Schema {
                 (Some(DataType::AnyField), found) => *cast = found,
                 _ => {}
             },
-            Expr::Call { args, .. } => args.iter_mut().for_each(|arg| self.resolve(arg)),
-            Expr::Binary { lhs, rhs, .. } => {
+            Expr::Call { args, .. } => {
+                deeper(|| args.iter_mut().for_each(|arg| self.resolve(arg)));
+            }
+            Expr::Binary { lhs, rhs, .. } => deeper(|| {
                 self.resolve(lhs);
                 self.resolve(rhs);
-            }
-            Expr::Paren(inner) => self.resolve(inner),
+            }),
+            Expr::Paren(inner) => deeper(|| self.resolve(inner)),
             _ => {}
         }
     }

@@ -9,7 +9,7 @@ use super::{Run, intersect, run};
 use crate::query::column::Column;
 use crate::query::error::QueryError;
 use crate::query::expression::Expression;
-use crate::query::plan::Select;
+use crate::query::plan::{Select, companions};
 use crate::query::rows::{Block, Blocks, GroupKey, concat, directed};
 use crate::query::source::{Engine, Request, Want};
 use crate::query::value::Value;
@@ -133,17 +133,13 @@ fn origin(inner: &Select, want: &Want, dimensions: &[String]) -> Origin {
         if item.name == want.name {
             return Origin::Column(place + offset);
         }
-        if let Expr::Call { name, args } = &item.expr
-            && (name == "top" || name == "bottom")
-            && args.len() > 2
-        {
-            for (tag, arg) in args[1..args.len() - 1].iter().enumerate() {
-                if matches!(arg, Expr::VarRef { name, .. } if *name == want.name) {
-                    return Origin::Column(place + offset + tag + 1);
-                }
+        let companions = companions(&item.expr);
+        for (companion, arg) in companions.iter().enumerate() {
+            if matches!(arg, Expr::VarRef { name, .. } if *name == want.name) {
+                return Origin::Column(place + offset + companion + 1);
             }
-            offset += args.len() - 2;
         }
+        offset += companions.len();
     }
     let own = inner.dimensions.contains(&want.name);
     match dimensions.iter().position(|key| *key == want.name) {

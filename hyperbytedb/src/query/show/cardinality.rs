@@ -73,12 +73,11 @@ impl Show<'_> {
     fn count_each(
         &self,
         statement: &ShowCardinality,
-        condition: Option<&Expr>,
+        predicate: &Predicate,
         things: &Things<'_>,
     ) -> Result<Vec<SeriesChunk>, QueryError> {
         let (database, _) = self.policy(statement.database.as_deref(), &statement.sources)?;
         let wanted = Names::of(measurements_of(&statement.sources))?;
-        let predicate = Predicate::new(condition)?;
         let keys = dimensions(statement);
         let mut out = Vec::new();
         // A count is one row, so that any offset leaves nothing.
@@ -102,10 +101,7 @@ impl Show<'_> {
             };
             for (group, found) in groups.into_iter().filter(|(_, found)| *found > 0) {
                 let mut one = chunk(&name, &["count"], vec![count(found)]);
-                one.key = Arc::new(SeriesKey {
-                    name: name.clone(),
-                    tags: keys.iter().cloned().zip(group).collect(),
-                });
+                one.key = grouped(&name, &keys, group);
                 out.push(one);
             }
         }
@@ -141,7 +137,7 @@ impl Show<'_> {
         let mut groups: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
         self.catalog
             .series(database, name, selection, usize::MAX, &mut |tags| {
-                let group = keys.iter().map(|key| tag(tags, key).to_owned()).collect();
+                let group = group_of(tags, keys);
                 groups.entry(group).or_default().extend(things.of(tags));
                 true
             })?;
@@ -173,7 +169,8 @@ impl Show<'_> {
             statement.condition.as_ref(),
             "SHOW SERIES EXACT CARDINALITY",
         )?;
-        self.count_each(statement, condition.as_ref(), &Things::Series)
+        let predicate = Predicate::of_count(condition.as_ref())?;
+        self.count_each(statement, &predicate, &Things::Series)
     }
 
     pub(super) fn measurement_cardinality(
@@ -195,7 +192,11 @@ impl Show<'_> {
         )?;
         let (database, _) = self.policy(statement.database.as_deref(), &statement.sources)?;
         let wanted = Names::of(measurements_of(&statement.sources))?;
-        let predicate = Predicate::new(condition.as_ref())?;
+        let predicate = Predicate::of_count(condition.as_ref())?;
+        let keys = dimensions(statement);
+        if !keys.is_empty() {
+            return self.measurements_by_group(&database, statement, &predicate, &keys);
+        }
         let mut names = Vec::new();
         for name in self.catalog.measurements(&database, None) {
             if wanted.contains(&name) && self.has_series(&database, &name, &predicate)? {
@@ -208,6 +209,45 @@ impl Show<'_> {
         Ok(vec![chunk("", &["count"], vec![count(names.len())])])
     }
 
+    /// Counts the measurements of each group of series.
+    fn measurements_by_group(
+        &self,
+        database: &str,
+        statement: &ShowCardinality,
+        predicate: &Predicate,
+        keys: &[String],
+    ) -> Result<Vec<SeriesChunk>, QueryError> {
+        let wanted = Names::of(measurements_of(&statement.sources))?;
+        let mut groups: BTreeMap<Vec<String>, usize> = BTreeMap::new();
+        for name in self.catalog.measurements(database, None) {
+            if !wanted.contains(&name) || statement.offset > 0 {
+                continue;
+            }
+            self.context.check()?;
+            let filter = predicate.of(&name);
+            let mut own: BTreeSet<Vec<String>> = BTreeSet::new();
+            self.catalog.series(
+                database,
+                &name,
+                Selection::of(&filter),
+                usize::MAX,
+                &mut |tags| {
+                    own.insert(group_of(tags, keys));
+                    true
+                },
+            )?;
+            for group in own {
+                *groups.entry(group).or_default() += 1;
+            }
+        }
+        let counted = groups.into_iter().map(|(group, found)| {
+            let mut one = chunk("", &["count"], vec![count(found)]);
+            one.key = grouped("", keys, group);
+            one
+        });
+        Ok(counted.collect())
+    }
+
     pub(super) fn tag_key_cardinality(
         &self,
         statement: &ShowCardinality,
@@ -216,7 +256,8 @@ impl Show<'_> {
             statement.condition.as_ref(),
             "SHOW TAG KEY EXACT CARDINALITY",
         )?;
-        self.count_each(statement, condition.as_ref(), &Things::TagKeys)
+        let predicate = Predicate::of_count(condition.as_ref())?;
+        self.count_each(statement, &predicate, &Things::TagKeys)
     }
 
     pub(super) fn tag_values_cardinality(
@@ -225,15 +266,18 @@ impl Show<'_> {
     ) -> Result<Vec<SeriesChunk>, QueryError> {
         let keys = Keys::new(Some(&statement.key))?;
         let (condition, _) = self.split(statement.show.condition.as_ref())?;
+        let predicate = Predicate::of_count(condition.as_ref())?.where_present();
         let things = Things::ValuesOf(&keys);
-        self.count_each(&statement.show, condition.as_ref(), &things)
+        self.count_each(&statement.show, &predicate, &things)
     }
 
     pub(super) fn field_key_cardinality(
         &self,
         statement: &ShowCardinality,
     ) -> Result<Vec<SeriesChunk>, QueryError> {
-        self.timeless(statement.condition.as_ref(), "SHOW FIELD KEY CARDINALITY")?;
+        let condition =
+            self.timeless(statement.condition.as_ref(), "SHOW FIELD KEY CARDINALITY")?;
+        let predicate = Predicate::of_count(condition.as_ref())?;
         let (database, policy) = self.policy(statement.database.as_deref(), &statement.sources)?;
         let wanted = Names::of(measurements_of(&statement.sources))?;
         let mut out = Vec::new();
@@ -242,12 +286,27 @@ impl Show<'_> {
         }
         for name in self.catalog.measurements(&database, Some(&policy)) {
             let fields = self.fields(&database, &policy, &name);
-            if wanted.contains(&name) && !fields.is_empty() {
+            if wanted.contains(&name)
+                && !fields.is_empty()
+                && (predicate.is_always_true() || self.has_series(&database, &name, &predicate)?)
+            {
                 out.push(chunk(&name, &["count"], vec![count(fields.len())]));
             }
         }
         Ok(out)
     }
+}
+
+/// The values of some tags.
+fn group_of(tags: &[Tag<'_>], keys: &[String]) -> Vec<String> {
+    keys.iter().map(|key| tag(tags, key).to_owned()).collect()
+}
+
+fn grouped(name: &str, keys: &[String], group: Vec<String>) -> Arc<SeriesKey> {
+    Arc::new(SeriesKey {
+        name: name.to_owned(),
+        tags: keys.iter().cloned().zip(group).collect(),
+    })
 }
 
 /// The value of a tag, empty if there is none.

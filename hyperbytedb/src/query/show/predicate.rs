@@ -1,6 +1,7 @@
 //! Conditions on the tags of a series.
 
 use influxql::ast::{BinaryOp, Expr};
+use influxql::deeper;
 use storage::{SeriesFilter, ValuePattern};
 
 use crate::query::catalog::{Selection, TagValuesWanted};
@@ -13,15 +14,56 @@ use super::Show;
 pub(super) struct Predicate(SeriesFilter);
 
 const NAME: &str = "_name";
+/// `AND` and `OR` inside of one another that a condition may have.
+const LEVELS_MAX: usize = 500;
 
 impl Predicate {
     /// # Errors
     /// [`QueryError::Invalid`] for operators that tags do not have.
     pub(super) fn new(condition: Option<&Expr>) -> Result<Predicate, QueryError> {
         match condition {
-            Some(condition) => build(condition).map(Predicate),
+            Some(condition) => build(condition, LEVELS_MAX).map(Predicate),
             None => Ok(Predicate(SeriesFilter::Const(true))),
         }
+    }
+
+    /// The condition of a statement that lists measurements: a tag stands on the left of
+    /// `=` and `!=`, a text on the right.
+    ///
+    /// # Errors
+    /// [`QueryError::Invalid`] for anything else.
+    pub(super) fn of_measurements(condition: Option<&Expr>) -> Result<Predicate, QueryError> {
+        condition.map_or(Ok(()), check_sides)?;
+        Predicate::new(condition)
+    }
+
+    /// The condition of a statement that counts: what tags cannot be compared by passes no
+    /// series, instead of being an error, and of two tags that are compared there must be
+    /// both, or with `!=` one.
+    ///
+    /// # Errors
+    /// [`QueryError::Invalid`] for what is no condition.
+    pub(super) fn of_count(condition: Option<&Expr>) -> Result<Predicate, QueryError> {
+        match condition {
+            Some(condition) => build_for_count(condition, LEVELS_MAX).map(Predicate),
+            None => Ok(Predicate(SeriesFilter::Const(true))),
+        }
+    }
+
+    /// The same, but a comparison passes only series that have its tags, `!=` and `!~` too.
+    /// No measurement has a tag `_name`.
+    pub(super) fn where_present(self) -> Predicate {
+        Predicate(where_present(self.0))
+    }
+
+    /// The condition on the series of one measurement that are listed: comparisons with
+    /// fields leave all, as in InfluxDB, since they speak of points.
+    pub(super) fn of_listed(
+        &self,
+        measurement: &str,
+        is_field: &dyn Fn(&str) -> bool,
+    ) -> SeriesFilter {
+        with_name(&without_fields(&self.0, is_field), measurement)
     }
 
     /// The condition on the series of one measurement.
@@ -126,17 +168,28 @@ impl Show<'_> {
     }
 }
 
-fn build(expr: &Expr) -> Result<SeriesFilter, QueryError> {
+/// One level less.
+fn below(levels: usize) -> Result<usize, QueryError> {
+    let less = levels.checked_sub(1);
+    less.ok_or_else(|| {
+        QueryError::Invalid(format!(
+            "the condition has more than {LEVELS_MAX} levels of AND and OR inside of one another"
+        ))
+    })
+}
+
+fn build(expr: &Expr, levels: usize) -> Result<SeriesFilter, QueryError> {
+    let part = |part: &Expr| build(part, below(levels)?);
     let (op, lhs, rhs) = match expr {
-        Expr::Paren(inner) => return build(inner),
+        Expr::Paren(inner) => return deeper(|| build(inner, levels)),
         Expr::Boolean(value) => return Ok(SeriesFilter::Const(*value)),
         Expr::Binary { op, lhs, rhs } => (*op, lhs, rhs),
         _ => return Err(invalid("invalid condition")),
     };
     match op {
-        BinaryOp::And => return Ok(SeriesFilter::And(vec![build(lhs)?, build(rhs)?])),
-        BinaryOp::Or => return Ok(SeriesFilter::Or(vec![build(lhs)?, build(rhs)?])),
-        BinaryOp::Eq | BinaryOp::NotEq | BinaryOp::EqRegex | BinaryOp::NotEqRegex => {}
+        BinaryOp::And => return Ok(SeriesFilter::And(vec![part(lhs)?, part(rhs)?])),
+        BinaryOp::Or => return Ok(SeriesFilter::Or(vec![part(lhs)?, part(rhs)?])),
+        _ if compares_tags(op) => {}
         _ => return Err(invalid("invalid tag comparison operator")),
     }
     let positive = matches!(op, BinaryOp::Eq | BinaryOp::EqRegex);
@@ -156,9 +209,139 @@ fn build(expr: &Expr) -> Result<SeriesFilter, QueryError> {
             pattern: ValuePattern::new(compile_regex(pattern)?),
         },
         Expr::VarRef { name, .. } => SeriesFilter::EqualKeys(key, name.clone()),
-        _ => return Ok(SeriesFilter::Const(false)),
+        // No tag is a number: that is said of a field.
+        _ => return Ok(SeriesFilter::Const(true)),
     };
     Ok(comparison.negated_unless(positive))
+}
+
+fn check_sides(expr: &Expr) -> Result<(), QueryError> {
+    match expr {
+        Expr::Paren(inner) => deeper(|| check_sides(inner)),
+        Expr::Binary {
+            op: BinaryOp::And | BinaryOp::Or,
+            lhs,
+            rhs,
+        } => deeper(|| {
+            check_sides(lhs)?;
+            check_sides(rhs)
+        }),
+        Expr::Binary {
+            op: op @ (BinaryOp::Eq | BinaryOp::NotEq),
+            lhs,
+            rhs,
+        } => {
+            let op = op.symbol();
+            if !matches!(**lhs, Expr::VarRef { .. }) {
+                return Err(invalid(&format!("left side of '{op}' must be a tag key")));
+            }
+            if !matches!(**rhs, Expr::String(_)) {
+                let text = format!("right side of '{op}' must be a tag value string");
+                return Err(invalid(&text));
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn compares_tags(op: BinaryOp) -> bool {
+    matches!(
+        op,
+        BinaryOp::Eq | BinaryOp::NotEq | BinaryOp::EqRegex | BinaryOp::NotEqRegex
+    )
+}
+
+fn build_for_count(expr: &Expr, levels: usize) -> Result<SeriesFilter, QueryError> {
+    let part = |part: &Expr| build_for_count(part, below(levels)?);
+    match expr {
+        Expr::Paren(inner) => deeper(|| build_for_count(inner, levels)),
+        Expr::Binary {
+            op: op @ (BinaryOp::And | BinaryOp::Or),
+            lhs,
+            rhs,
+        } => {
+            let parts = vec![part(lhs)?, part(rhs)?];
+            Ok(match op {
+                BinaryOp::And => SeriesFilter::And(parts),
+                _ => SeriesFilter::Or(parts),
+            })
+        }
+        Expr::Binary { op, .. } if !compares_tags(*op) => Ok(SeriesFilter::Const(false)),
+        Expr::Binary { op, lhs, rhs } => match (&**lhs, &**rhs) {
+            (Expr::VarRef { name: left, .. }, Expr::VarRef { name: right, .. }) => {
+                let equal = SeriesFilter::EqualKeys(left.clone(), right.clone());
+                let both = SeriesFilter::And(vec![equal, is_there(left)]);
+                Ok(both.negated_unless(*op == BinaryOp::Eq))
+            }
+            (Expr::VarRef { .. }, Expr::String(_) | Expr::Regex(_))
+            | (Expr::String(_) | Expr::Regex(_), Expr::VarRef { .. }) => build(expr, levels),
+            _ => Ok(SeriesFilter::Const(false)),
+        },
+        _ => build(expr, levels),
+    }
+}
+
+fn without_fields(filter: &SeriesFilter, is_field: &dyn Fn(&str) -> bool) -> SeriesFilter {
+    let all = |parts: &[SeriesFilter]| -> Vec<SeriesFilter> {
+        parts
+            .iter()
+            .map(|part| without_fields(part, is_field))
+            .collect()
+    };
+    match filter {
+        SeriesFilter::And(parts) => SeriesFilter::And(all(parts)),
+        SeriesFilter::Or(parts) => SeriesFilter::Or(all(parts)),
+        comparison => {
+            let mut keys = Vec::new();
+            keys_of(comparison, &mut keys);
+            match keys.iter().any(|key| is_field(key)) {
+                true => SeriesFilter::Const(true),
+                false => comparison.clone(),
+            }
+        }
+    }
+}
+
+/// Series that have a tag.
+fn is_there(key: &str) -> SeriesFilter {
+    let absent = SeriesFilter::Equal {
+        key: key.to_owned(),
+        value: String::new(),
+    };
+    absent.negated()
+}
+
+fn where_present(filter: SeriesFilter) -> SeriesFilter {
+    let all = |parts: Vec<SeriesFilter>| parts.into_iter().map(where_present).collect();
+    match filter {
+        SeriesFilter::Const(_) => filter,
+        SeriesFilter::And(parts) => SeriesFilter::And(all(parts)),
+        SeriesFilter::Or(parts) => SeriesFilter::Or(all(parts)),
+        comparison => {
+            let mut keys = Vec::new();
+            keys_of(&comparison, &mut keys);
+            if keys.iter().any(|key| key == NAME) {
+                return SeriesFilter::Const(false);
+            }
+            let mut parts: Vec<SeriesFilter> = keys.iter().map(|key| is_there(key)).collect();
+            parts.push(comparison);
+            SeriesFilter::And(parts)
+        }
+    }
+}
+
+/// The tags that a condition asks for.
+fn keys_of(filter: &SeriesFilter, keys: &mut Vec<String>) {
+    match filter {
+        SeriesFilter::Const(_) => {}
+        SeriesFilter::Equal { key, .. } | SeriesFilter::Match { key, .. } => keys.push(key.clone()),
+        SeriesFilter::EqualKeys(left, right) => keys.extend([left.clone(), right.clone()]),
+        SeriesFilter::Not(inner) => keys_of(inner, keys),
+        SeriesFilter::And(parts) | SeriesFilter::Or(parts) => {
+            parts.iter().for_each(|part| keys_of(part, keys));
+        }
+    }
 }
 
 fn invalid(text: &str) -> QueryError {

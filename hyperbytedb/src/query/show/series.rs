@@ -1,5 +1,7 @@
 //! SHOW MEASUREMENTS, SHOW SERIES, SHOW FIELD KEYS.
 
+use std::collections::BTreeSet;
+
 use influxql::ast::{Show as ShowStatement, ShowMeasurements};
 
 use super::predicate::Predicate;
@@ -27,7 +29,7 @@ impl Show<'_> {
         }
         let database = self.database(statement.database.as_deref())?;
         let condition = self.timeless(statement.condition.as_ref(), "SHOW MEASUREMENTS")?;
-        let predicate = Predicate::new(condition.as_ref())?;
+        let predicate = Predicate::of_measurements(condition.as_ref())?;
         let wanted = Names::of(statement.source.iter())?;
         let mut names = Vec::new();
         for name in self
@@ -79,7 +81,8 @@ impl Show<'_> {
                 continue;
             }
             self.context.check()?;
-            let filter = predicate.of(&name);
+            let fields = self.field_names(&database, &name);
+            let filter = predicate.of_listed(&name, &|key| fields.contains(key));
             let selection = Selection {
                 filter: &filter,
                 time,
@@ -127,6 +130,15 @@ impl Show<'_> {
             out.push(chunk(&name, &["fieldKey", "fieldType"], columns));
         }
         Ok(out)
+    }
+
+    /// The fields of a measurement in all policies.
+    pub(super) fn field_names(&self, database: &str, measurement: &str) -> BTreeSet<String> {
+        let policies = self.catalog.policies(database).unwrap_or_default();
+        let fields = policies
+            .iter()
+            .flat_map(|policy| self.fields(database, &policy.name, measurement));
+        fields.map(|(name, _)| name).collect()
     }
 
     pub(super) fn fields(

@@ -1,6 +1,7 @@
 //! SHOW TAG KEYS and SHOW TAG VALUES.
 
 use influxql::ast::{BinaryOp, Expr, ShowTagKeys, ShowTagValues, TagKeyFilter};
+use influxql::deeper;
 
 use super::predicate::Predicate;
 use super::{Names, Show, bounds, chunk, measurements_of, most, page, strings};
@@ -42,11 +43,11 @@ impl Keys {
 /// Comparing two tags is refused here: mostly a value was put in double quotes.
 fn check_quotes(condition: Option<&Expr>) -> Result<(), QueryError> {
     match condition {
-        Some(Expr::Paren(inner)) => check_quotes(Some(inner)),
+        Some(Expr::Paren(inner)) => deeper(|| check_quotes(Some(inner))),
         Some(Expr::Binary { op, lhs, rhs }) => match op {
             BinaryOp::And | BinaryOp::Or => {
-                check_quotes(Some(lhs))?;
-                check_quotes(Some(rhs))
+                deeper(|| check_quotes(Some(lhs)))?;
+                deeper(|| check_quotes(Some(rhs)))
             }
             BinaryOp::Eq | BinaryOp::NotEq
                 if matches!((&**lhs, &**rhs), (Expr::VarRef { .. }, Expr::VarRef { .. })) =>
@@ -67,26 +68,28 @@ fn check_quotes(condition: Option<&Expr>) -> Result<(), QueryError> {
 /// Takes the conditions on `value` (1.7 and later: the tag values themselves) out of
 /// the top level of a condition.
 fn split_values(condition: Option<Expr>) -> (Option<Expr>, Option<Expr>) {
-    match condition {
-        Some(Expr::Binary {
+    let Some(mut condition) = condition else {
+        return (None, None);
+    };
+    match &mut condition {
+        Expr::Binary {
             op: BinaryOp::And,
             lhs,
             rhs,
-        }) => {
-            let (left, left_values) = split_values(Some(*lhs));
-            let (right, right_values) = split_values(Some(*rhs));
+        } => {
+            let (left, left_values) = deeper(|| split_values(Some(lhs.take())));
+            let (right, right_values) = deeper(|| split_values(Some(rhs.take())));
             (and(left, right), and(left_values, right_values))
         }
-        Some(Expr::Paren(inner)) => split_values(Some(*inner)),
-        Some(expr) => {
+        Expr::Paren(inner) => deeper(|| split_values(Some(inner.take()))),
+        expr => {
             let on_value = |e: &Expr| matches!(e, Expr::VarRef { name, .. } if name == "value");
             if expr.any(on_value) {
-                (None, Some(expr))
+                (None, Some(condition))
             } else {
-                (Some(expr), None)
+                (Some(condition), None)
             }
         }
-        None => (None, None),
     }
 }
 
@@ -116,7 +119,8 @@ impl Show<'_> {
                 continue;
             }
             self.context.check()?;
-            let filter = predicate.of(&name);
+            let fields = self.field_names(&database, &name);
+            let filter = predicate.of_listed(&name, &|key| fields.contains(key));
             let selection = Selection {
                 time: bounds(range),
                 ..Selection::of(&filter)
@@ -143,7 +147,8 @@ impl Show<'_> {
         check_quotes(condition.as_ref())?;
         let (condition, values) = split_values(condition);
         let predicate = Predicate::new(condition.as_ref())?;
-        let values = Predicate::new(values.as_ref())?;
+        // No value of a tag is a number.
+        let values = Predicate::of_count(values.as_ref())?;
         let keys = Keys::new(Some(&statement.key))?;
         let mut out = Vec::new();
         for name in self.catalog.measurements(&database, None) {
@@ -151,7 +156,8 @@ impl Show<'_> {
                 continue;
             }
             self.context.check()?;
-            let filter = predicate.of(&name);
+            let fields = self.field_names(&database, &name);
+            let filter = predicate.of_listed(&name, &|key| fields.contains(key));
             let wanted = TagValuesWanted {
                 selection: Selection {
                     time: bounds(range),

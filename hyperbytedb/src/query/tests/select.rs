@@ -254,3 +254,28 @@ fn wildcards_are_expanded() {
         r#""series":[{"name":"cpu","tags":{"host":"a"},"columns":["time","count_b","count_i","count_s","count_v","count_w"],"values":[[0,2,2,2,2,null]]}]"#,
     )]);
 }
+
+/// An error in 1.6, an offset in later versions.
+#[test]
+fn an_absolute_time_is_an_offset() {
+    let memory = sample();
+    let buckets = |offset: &str| {
+        let range = "FROM cpu WHERE time >= 0 AND time < 50s";
+        run(
+            &memory,
+            &format!("SELECT sum(v) {range} GROUP BY time(20s, {offset})"),
+        )
+    };
+    let by_duration = buckets("5s");
+    assert_eq!(
+        by_duration,
+        cpu(r#""time","sum""#, "[-15,1],[5,5],[25,12],[45,null]")
+    );
+    for offset in [
+        "'2000-01-01T00:00:05Z'",
+        "'2000-01-01 00:00:25'",
+        "'1969-12-31T23:59:45Z'",
+    ] {
+        assert_eq!(buckets(offset), by_duration, "{offset}");
+    }
+}

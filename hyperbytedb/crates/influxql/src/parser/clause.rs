@@ -126,9 +126,7 @@ impl Parser<'_> {
             Token::Operator(BinaryOp::Eq) => self.parse_ident().map(TagKeyFilter::Eq),
             Token::Operator(BinaryOp::NotEq) => self.parse_ident().map(TagKeyFilter::NotEq),
             Token::Operator(op) if op.takes_regex() => {
-                let Expr::Regex(regex) = self.require_regex()? else {
-                    return Err(ParseError::unexpected(&lexeme, &["regex"]));
-                };
+                let regex = self.require_regex()?;
                 Ok(match op {
                     BinaryOp::EqRegex => TagKeyFilter::EqRegex(regex),
                     _ => TagKeyFilter::NotEqRegex(regex),

@@ -27,16 +27,16 @@ impl Parser<'_> {
             chain.push(operand, op);
             chain.depth_so_far().checked(&lexeme)?;
             operand = if op.takes_regex() {
-                Sized::leaf(self.require_regex()?)
+                Sized::leaf(Expr::Regex(self.require_regex()?))
             } else {
                 guard_product(self.parse_operand()?, op)
             };
         }
     }
 
-    pub(super) fn require_regex(&mut self) -> Result<Expr> {
+    pub(super) fn require_regex(&mut self) -> Result<String> {
         match self.parse_regex()? {
-            Some(regex) => Ok(Expr::Regex(regex)),
+            Some(regex) => Ok(regex),
             None => {
                 let lexeme = self.next_significant();
                 Err(ParseError::unexpected(&lexeme, &["regex"]))
@@ -48,13 +48,13 @@ impl Parser<'_> {
         let lexeme = self.next_significant();
         match lexeme.token {
             Token::LeftParen => {
-                let inner = self.nested(Self::parse_sized_expr)?;
+                let inner = self.nested(DEPTH_MAX, Self::parse_sized_expr)?;
                 self.require_token(Token::RightParen)?;
                 Ok(inner.within(|expr| Expr::Paren(Box::new(expr))))
             }
             Token::Ident => {
                 if self.next().token == Token::LeftParen {
-                    return self.nested(|parser| parser.parse_call(&lexeme.text));
+                    return self.nested(DEPTH_MAX, |parser| parser.parse_call(&lexeme.text));
                 }
                 self.put_back();
                 self.put_back();
@@ -81,11 +81,11 @@ impl Parser<'_> {
         }
         self.put_back();
         let operand = self.parse_operand()?;
-        Ok(match operand.expr {
+        Ok(match &operand.expr {
             Expr::Number(value) => Sized::leaf(Expr::Number(value * sign as f64)),
             Expr::Integer(value) => Sized::leaf(Expr::Integer(value.wrapping_mul(sign))),
             Expr::Duration(value) => Sized::leaf(Expr::Duration(value.wrapping_mul(sign))),
-            Expr::Unsigned(value) if sign < 0 => Sized::leaf(negated(value)?),
+            Expr::Unsigned(value) if sign < 0 => Sized::leaf(negated(*value)?),
             Expr::Unsigned(_) => operand,
             _ => Sized::leaf(Expr::Integer(sign)).joined(BinaryOp::Mul, operand),
         })
@@ -94,7 +94,7 @@ impl Parser<'_> {
     fn parse_distinct(&mut self) -> Result<Sized> {
         let lexeme = self.next();
         match lexeme.token {
-            Token::LeftParen => self.nested(|parser| parser.parse_call("distinct")),
+            Token::LeftParen => self.nested(DEPTH_MAX, |parser| parser.parse_call("distinct")),
             Token::Whitespace => self
                 .parse_ident()
                 .map(|name| Sized::leaf(Expr::Distinct(name))),

@@ -23,12 +23,13 @@ mod tests;
 pub use error::ParseError;
 
 use crate::ast::{Expr, Query, Statement};
+use crate::depth::deeper;
 use crate::lexer::{Lexeme, Lexer};
 use crate::params::{ParamValue, Params};
 use crate::token::{Keyword, Token};
 
-/// How deep parentheses, calls and subqueries may be nested in a text.
-pub const NESTING_MAX: usize = 100;
+/// How deep subqueries may be nested in a text.
+pub const SUBQUERIES_MAX: usize = 100;
 
 type Result<T> = std::result::Result<T, ParseError>;
 
@@ -342,15 +343,19 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// Runs a production one level deeper.
-    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        if self.nesting >= NESTING_MAX {
+    /// Runs a production one level deeper, of at most `levels`.
+    fn nested<T>(
+        &mut self,
+        levels: usize,
+        parse: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        if self.nesting >= levels {
             let position = self.next_significant().position;
-            let message = format!("nested more than {NESTING_MAX} levels deep");
+            let message = format!("nested more than {levels} levels deep");
             return Err(ParseError::at(position, message));
         }
         self.nesting += 1;
-        let parsed = parse(self);
+        let parsed = deeper(|| parse(self));
         self.nesting -= 1;
         parsed
     }

@@ -4,6 +4,7 @@ use super::{ParseError, Parser, Result, source};
 use crate::ast::{
     Expr, Field, Fill, FillNumber, Measurement, MeasurementName, SelectStatement, Statement,
 };
+use crate::depth::deeper;
 use crate::time_literal::find_zone;
 use crate::token::{Keyword, Token};
 
@@ -117,7 +118,8 @@ impl Parser<'_> {
         if !self.at_call("fill") {
             return Ok(Fill::Null);
         }
-        let Expr::Call { args, .. } = self.parse_expr()? else {
+        let expr = self.parse_expr()?;
+        let Expr::Call { args, .. } = &expr else {
             return Err(ParseError::unplaced("fill must be a function call"));
         };
         let [option] = args.as_slice() else {
@@ -143,7 +145,8 @@ impl Parser<'_> {
         if !self.at_call("tz") {
             return Ok(None);
         }
-        let Expr::Call { args, .. } = self.parse_expr()? else {
+        let expr = self.parse_expr()?;
+        let Expr::Call { args, .. } = &expr else {
             return Err(ParseError::unplaced("tz must be a function call"));
         };
         let [zone] = args.as_slice() else {
@@ -166,9 +169,11 @@ impl Parser<'_> {
 fn last_condition(expr: &Expr) -> Option<&'static str> {
     match expr {
         Expr::Binary { op, .. } if op.is_condition() => Some(op.symbol()),
-        Expr::Binary { lhs, rhs, .. } => last_condition(rhs).or_else(|| last_condition(lhs)),
-        Expr::Call { args, .. } => args.iter().rev().find_map(last_condition),
-        Expr::Paren(inner) => last_condition(inner),
+        Expr::Binary { lhs, rhs, .. } => {
+            deeper(|| last_condition(rhs).or_else(|| last_condition(lhs)))
+        }
+        Expr::Call { args, .. } => deeper(|| args.iter().rev().find_map(last_condition)),
+        Expr::Paren(inner) => deeper(|| last_condition(inner)),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! `FROM` lists and dotted names.
 
-use super::{ParseError, Parser, Result, non_empty, select};
+use super::{ParseError, Parser, Result, SUBQUERIES_MAX, non_empty, select};
 use crate::ast::{Measurement, MeasurementName, Source};
 use crate::lexer::Position;
 use crate::quote::quote_segments;
@@ -35,7 +35,9 @@ impl Parser<'_> {
         }
         if subqueries && self.accept_token(Token::LeftParen) {
             self.require(Keyword::Select)?;
-            let select = self.nested(|parser| parser.parse_select(select::Target::Optional))?;
+            let select = self.nested(SUBQUERIES_MAX, |parser| {
+                parser.parse_select(select::Target::Optional)
+            })?;
             self.require_token(Token::RightParen)?;
             return Ok(Source::Subquery(Box::new(select)));
         }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Printer;
 use crate::ast::{BinaryOp, Expr, WildcardKind};
+use crate::depth::deeper;
 use crate::quote::ident_needs_quotes;
 
 /// Decimals InfluxDB up to 1.8 prints of every float.
@@ -22,7 +23,7 @@ impl Printer<'_, '_> {
             Expr::Call { name, args } => {
                 self.call_name(name)?;
                 self.text("(")?;
-                self.list(args, ", ", Self::expr)?;
+                deeper(|| self.list(args, ", ", Self::expr))?;
                 self.text(")")
             }
             Expr::Distinct(name) => self.named("DISTINCT ", name),
@@ -39,8 +40,8 @@ impl Printer<'_, '_> {
             Expr::Duration(value) => self.duration(*value),
             Expr::Regex(regex) => self.regex(regex),
             Expr::BoundParameter(name) => self.named("$", name),
-            Expr::Binary { op, lhs, rhs } => self.binary(*op, lhs, rhs),
-            Expr::Paren(inner) => self.in_parens(inner),
+            Expr::Binary { op, lhs, rhs } => deeper(|| self.binary(*op, lhs, rhs)),
+            Expr::Paren(inner) => deeper(|| self.in_parens(inner)),
         }
     }
 

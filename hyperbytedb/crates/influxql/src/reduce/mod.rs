@@ -15,6 +15,7 @@ mod tests;
 use chrono_tz::Tz;
 
 use crate::ast::{BinaryOp, Expr};
+use crate::depth::deeper;
 use crate::time_literal::format_nanos;
 
 /// What is known while folding.
@@ -71,15 +72,15 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    fn of(expr: Expr) -> Self {
-        match expr {
-            Expr::Boolean(value) => Value::Boolean(value),
-            Expr::Duration(value) => Value::Duration(value),
-            Expr::Integer(value) => Value::Integer(value),
-            Expr::Unsigned(value) => Value::Unsigned(value),
-            Expr::Number(value) => Value::Number(value),
-            Expr::String(value) => Value::String(value),
-            other => Value::Other(other),
+    fn of(mut expr: Expr) -> Self {
+        match &mut expr {
+            Expr::Boolean(value) => Value::Boolean(*value),
+            Expr::Duration(value) => Value::Duration(*value),
+            Expr::Integer(value) => Value::Integer(*value),
+            Expr::Unsigned(value) => Value::Unsigned(*value),
+            Expr::Number(value) => Value::Number(*value),
+            Expr::String(value) => Value::String(std::mem::take(value)),
+            _ => Value::Other(expr),
         }
     }
 
@@ -99,10 +100,10 @@ impl Value {
     }
 
     /// Without parentheses around the whole.
-    pub(crate) fn unwrapped(self) -> Self {
-        match self {
-            Value::Other(Expr::Paren(inner)) => Value::of(*inner),
-            other => other,
+    pub(crate) fn unwrapped(mut self) -> Self {
+        match &mut self {
+            Value::Other(Expr::Paren(inner)) => Value::of(inner.take()),
+            _ => self,
         }
     }
 
@@ -126,9 +127,12 @@ impl Value {
 
 pub(crate) fn fold(expr: &Expr, env: Env) -> Value {
     match expr {
-        Expr::Binary { op, lhs, rhs } => join(*op, fold(lhs, env), fold(rhs, env), env.zone),
-        Expr::Call { name, args } => fold_call(name, args, env),
-        Expr::Paren(inner) => parenthesised(fold(inner, env)),
+        Expr::Binary { op, lhs, rhs } => {
+            let (lhs, rhs) = deeper(|| (fold(lhs, env), fold(rhs, env)));
+            join(*op, lhs, rhs, env.zone)
+        }
+        Expr::Call { name, args } => deeper(|| fold_call(name, args, env)),
+        Expr::Paren(inner) => parenthesised(deeper(|| fold(inner, env))),
         other => Value::of(other.clone()),
     }
 }

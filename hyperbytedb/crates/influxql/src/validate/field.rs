@@ -2,6 +2,7 @@
 
 use super::{Checker, Result, ValidateError, argument, is_math_function, statement};
 use crate::ast::Expr;
+use crate::depth::deeper;
 
 /// Where an expression stands in its item.
 #[derive(Clone, Copy)]
@@ -39,11 +40,11 @@ impl Checker {
                 Ok(())
             }
             Expr::Call { name, args } if is_math_function(name) => {
-                self.check_math_function(name, args, place)
+                deeper(|| self.check_math_function(name, args, place))
             }
             Expr::Call { name, args } => {
                 self.calls += 1;
-                self.check_call(name, args, place)
+                deeper(|| self.check_call(name, args, place))
             }
             Expr::Distinct(_) => {
                 self.calls += 1;
@@ -53,15 +54,15 @@ impl Checker {
                 place.wildcards = false;
                 match (lhs.is_literal(), rhs.is_literal()) {
                     (true, true) => statement("cannot perform a binary expression on two literals"),
-                    (true, false) => self.check_expr(rhs, place),
-                    (false, true) => self.check_expr(lhs, place),
-                    (false, false) => {
+                    (true, false) => deeper(|| self.check_expr(rhs, place)),
+                    (false, true) => deeper(|| self.check_expr(lhs, place)),
+                    (false, false) => deeper(|| {
                         self.check_expr(lhs, place)?;
                         self.check_expr(rhs, place)
-                    }
+                    }),
                 }
             }
-            Expr::Paren(inner) => self.check_expr(inner, place),
+            Expr::Paren(inner) => deeper(|| self.check_expr(inner, place)),
             _ => statement("field must contain at least one variable"),
         }
     }

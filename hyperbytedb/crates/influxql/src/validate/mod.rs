@@ -13,6 +13,7 @@ mod tests;
 pub use error::ValidateError;
 
 use crate::ast::{Expr, Fill, SelectStatement, Source};
+use crate::depth::deeper;
 use crate::reduce::math::MATH_FUNCTIONS;
 use crate::reduce::reduce_field;
 use crate::time_range::split_condition;
@@ -179,10 +180,10 @@ pub(super) fn is_math_function(name: &str) -> bool {
 /// Only mathematical functions may stand in a condition.
 fn check_condition(expr: &Expr) -> Result<()> {
     match expr {
-        Expr::Binary { lhs, rhs, .. } => {
+        Expr::Binary { lhs, rhs, .. } => deeper(|| {
             check_condition(lhs)?;
             check_condition(rhs)
-        }
+        }),
         Expr::Call { name, args } => {
             if !is_math_function(name) {
                 return Err(ValidateError::CallInCondition(expr.to_string()));
@@ -194,7 +195,7 @@ fn check_condition(expr: &Expr) -> Result<()> {
                 1
             };
             argument::check_count(name, args, expected)?;
-            args.iter().try_for_each(check_condition)
+            deeper(|| args.iter().try_for_each(check_condition))
         }
         _ => Ok(()),
     }
