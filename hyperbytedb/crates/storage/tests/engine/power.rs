@@ -180,7 +180,7 @@ fn a_power_loss_before_any_effect_loses_nothing_acknowledged() {
 
 /// Runs the scenario up to so many effects and cuts the power; true when all happened.
 fn survives(after: i64, seed: u64) -> bool {
-    println!("POWER_SEED={seed}, {after} effects");
+    eprintln!("POWER_SEED={seed}, {after} effects");
     let directory = tempfile::tempdir().unwrap();
     let mut expected = both();
     let (engine, disk) = open(directory.path(), after);

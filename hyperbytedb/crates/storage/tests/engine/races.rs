@@ -24,7 +24,7 @@ fn seconds() -> u64 {
 fn seed() -> u64 {
     let text = std::env::var("RACE_SEED").ok();
     let seed = text.and_then(|text| text.parse().ok()).unwrap_or(1);
-    println!("RACE_SEED={seed}");
+    eprintln!("RACE_SEED={seed}");
     seed
 }
 
