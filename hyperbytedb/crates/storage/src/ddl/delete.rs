@@ -53,9 +53,10 @@ pub(crate) fn delete(state: &EngineState, delete: &Delete<'_>) -> Result<()> {
             return Ok(());
         }
         let mut changes = CatalogTransaction::default();
-        changes.tombstone(delete.database, &stone.tombstone);
+        let covered = add_tombstone(state, &mut changes, delete.database, &stone);
         state.catalog.commit(changes)?;
         let mut schema = state.schema.write();
+        schema.forget_tombstones(delete.database, &covered);
         schema.push_tombstone(delete.database, &stone);
         for table in &tables {
             table.write().watch(stone.clone());
@@ -86,6 +87,22 @@ pub(crate) fn tombstone_of(
         log_position,
     };
     Ok(Arc::new(DatabaseTombstone::new(tombstone)?))
+}
+
+/// Adds a tombstone to the changes of the catalog, and takes out those that it covers,
+/// whose numbers it returns: a measurement that is dropped again and again has one.
+pub(crate) fn add_tombstone(
+    state: &EngineState,
+    changes: &mut CatalogTransaction,
+    database: &str,
+    stone: &DatabaseTombstone,
+) -> Vec<u64> {
+    let covered = state.schema.read().covered_by(database, stone);
+    for seq in &covered {
+        changes.remove_tombstone(database, *seq);
+    }
+    changes.tombstone(database, &stone.tombstone);
+    covered
 }
 
 fn ask_for_flush(state: &EngineState) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::catalog::CatalogTransaction;
 use crate::catalog::record::{MeasurementScope, SeriesPredicate, TableName};
 use crate::clock::Version;
-use crate::ddl::delete::{Delete, settle, tombstone_of};
+use crate::ddl::delete::{Delete, add_tombstone, settle, tombstone_of};
 use crate::ddl::{discard, remove_files};
 use crate::error::Result;
 use crate::state::EngineState;
@@ -41,7 +41,7 @@ pub(crate) fn drop_measurement(
             .into_iter()
             .partition(|table| table.read().max_version() >= version);
         let mut changes = CatalogTransaction::default();
-        changes.tombstone(database, &stone.tombstone);
+        let covered = add_tombstone(state, &mut changes, database, &stone);
         for table in &whole {
             changes.remove_table(&table.name);
         }
@@ -49,6 +49,7 @@ pub(crate) fn drop_measurement(
         state.catalog.commit(changes)?;
         let removed = {
             let mut schema = state.schema.write();
+            schema.forget_tombstones(database, &covered);
             schema.push_tombstone(database, &stone);
             schema.remove_tables(|name| whole.iter().any(|table| table.name == *name))
         };

@@ -88,8 +88,27 @@ impl Schema {
         of_database.push(stone.clone());
     }
 
+    /// The numbers of those tombstones of a database that hide nothing which a later one
+    /// over whole measurements does not hide as well.
+    #[must_use]
+    pub fn covered_by(&self, database: &str, later: &DatabaseTombstone) -> Vec<u64> {
+        let later = &later.tombstone;
+        let is_covered = |stone: &&Arc<DatabaseTombstone>| {
+            let stone = &stone.tombstone;
+            later.is_unlimited()
+                && stone.version < later.version
+                && stone.measurements == later.measurements
+                && (later.policy.is_none() || later.policy == stone.policy)
+        };
+        let covered = self.tombstones(database).iter().filter(is_covered);
+        covered.map(|stone| stone.tombstone.seq).collect()
+    }
+
     /// Forgets tombstones of a database by their numbers.
     pub fn forget_tombstones(&mut self, database: &str, seqs: &[u64]) {
+        if seqs.is_empty() {
+            return;
+        }
         let is_meant = |stone: &DatabaseTombstone| seqs.contains(&stone.tombstone.seq);
         if let Some(tombstones) = self.tombstones.get_mut(database) {
             tombstones.retain(|stone| !is_meant(stone));
