@@ -261,8 +261,7 @@ async fn served(pieces: Vec<Vec<u8>>) -> Vec<(String, Option<String>, Vec<u8>)> 
         .serve_connection(TokioIo::new(Connection(reader)), service);
     // It ends with an error where the bytes do.
     let _ended = connection.await;
-    let found = found.lock().clone();
-    found
+    found.lock().clone()
 }
 
 /// What a simple reader finds, which knows nothing but whole requests that are framed in one
