@@ -42,6 +42,7 @@ fn a_request_that_runs_is_finished_and_no_new_one_is_taken() {
 fn a_request_that_does_not_end_is_named_and_left() {
     let sandbox = Sandbox::new().with("server", "shutdown_grace_secs", "1");
     let node = sandbox.start();
+    node.client().run("CREATE DATABASE db");
     let mut running = Raw::connect(node.address()).unwrap();
     let head = "POST /write?db=db&p=secret HTTP/1.1\r\nHost: test\r\nX-Request-Id: slow-1\r\nContent-Length: 7\r\n\r\nm";
     running.send(head.as_bytes()).unwrap();
