@@ -42,11 +42,17 @@ fn a_request_that_runs_is_finished_and_no_new_one_is_taken() {
 fn a_request_that_does_not_end_is_named_and_left() {
     let sandbox = Sandbox::new().with("server", "shutdown_grace_secs", "1");
     let node = sandbox.start();
+    node.client().run("CREATE DATABASE db");
     let mut running = Raw::connect(node.address()).unwrap();
     let head = "POST /write?db=db&p=secret HTTP/1.1\r\nHost: test\r\nX-Request-Id: slow-1\r\nContent-Length: 7\r\n\r\nm";
     running.send(head.as_bytes()).unwrap();
-    // It runs when its connection is not answered, and others are.
-    assert_eq!(node.client().get("/ping").status, 204);
+    // It, and the one that asks.
+    wait::until("it runs", NOTICE_LIMIT, || {
+        let metrics = node.client().get("/metrics").text();
+        metrics
+            .contains("\nhyperbytedb_http_requests_in_flight 2\n")
+            .then_some(())
+    });
     node.signal("TERM");
     node.stopped();
     let log = sandbox.log();

@@ -190,32 +190,8 @@ fn observe(config: &Config, check: &mut impl FnMut(bool, String)) {
     );
 }
 
-/// Reports values that make no sense, or that this version cannot do.
-pub fn values(config: &Config, mistakes: &mut Vec<String>) {
-    let mut check = |good: bool, message: String| {
-        if !good {
-            mistakes.push(message);
-        }
-    };
-    let one_of = |value: &str, allowed: &[&str]| allowed.contains(&value);
-    let server = &config.server;
-    check(
-        server.bind_address.parse::<std::net::IpAddr>().is_ok(),
-        format!(
-            "server.bind_address: {:?} is no IP address",
-            server.bind_address
-        ),
-    );
-    check(
-        server.max_body_size_bytes > 0,
-        "server.max_body_size_bytes: must be above 0".into(),
-    );
-    limits::check(config, &mut check);
-    check(
-        !server.unix_socket_enabled || !server.unix_socket_path.is_empty(),
-        "server.unix_socket_path: must name a file".into(),
-    );
-    udp(&config.udp, &mut check);
+/// Where things lie, and what the log promises.
+fn storage(config: &Config, check: &mut impl FnMut(bool, String)) {
     let storage = &config.storage;
     check(
         storage.backend == "local",
@@ -248,7 +224,7 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
         "flush.wal_size_threshold_mb: must not be above storage.cache_max_memory_mb".into(),
     );
     check(
-        one_of(&config.wal.sync, &["always", "interval", "off"]),
+        ["always", "interval", "off"].contains(&config.wal.sync.as_str()),
         format!(
             "wal.sync: {:?} is none of always, interval, off",
             config.wal.sync
@@ -259,18 +235,22 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
         "wal.sync_interval_ms: must be above 0".into(),
     );
     check(
-        one_of(&config.flush.time_bucket_duration, &["1h", "1d"]),
+        ["1h", "1d"].contains(&config.flush.time_bucket_duration.as_str()),
         format!(
             "flush.time_bucket_duration: {:?} is neither 1h nor 1d",
             config.flush.time_bucket_duration
         ),
     );
+}
+
+/// What queries may take.
+fn query(config: &Config, check: &mut impl FnMut(bool, String)) {
     check(
         config.query.memory_max_mb > 0,
         "query.memory_max_mb: must be above 0".into(),
     );
     check(
-        one_of(&config.query.executor, &["auto", "direct", "clickhouse"]),
+        ["auto", "direct", "clickhouse"].contains(&config.query.executor.as_str()),
         format!(
             "query.executor: {:?} is none of auto, direct, clickhouse",
             config.query.executor
@@ -280,6 +260,35 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
         (1..=128).contains(&config.chdb.pool_size),
         "chdb.pool_size: must be 1 to 128".into(),
     );
+}
+
+/// Reports values that make no sense, or that this version cannot do.
+pub fn values(config: &Config, mistakes: &mut Vec<String>) {
+    let mut check = |good: bool, message: String| {
+        if !good {
+            mistakes.push(message);
+        }
+    };
+    let server = &config.server;
+    check(
+        server.bind_address.parse::<std::net::IpAddr>().is_ok(),
+        format!(
+            "server.bind_address: {:?} is no IP address",
+            server.bind_address
+        ),
+    );
+    check(
+        server.max_body_size_bytes > 0,
+        "server.max_body_size_bytes: must be above 0".into(),
+    );
+    limits::check(config, &mut check);
+    check(
+        !server.unix_socket_enabled || !server.unix_socket_path.is_empty(),
+        "server.unix_socket_path: must name a file".into(),
+    );
+    udp(&config.udp, &mut check);
+    storage(config, &mut check);
+    query(config, &mut check);
     check(
         !config.cluster.enabled,
         "cluster.enabled: this version has no cluster yet".into(),
@@ -290,7 +299,7 @@ pub fn values(config: &Config, mistakes: &mut Vec<String>) {
     );
     observe(config, &mut check);
     check(
-        one_of(&config.logging.format, &["text", "json"]),
+        ["text", "json"].contains(&config.logging.format.as_str()),
         format!(
             "logging.format: {:?} is neither text nor json",
             config.logging.format

@@ -18,7 +18,8 @@ pub use scrape::{Scrape, Sources};
 /// histograms that nobody reads.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// The names that this module emits; those of the engine are in `storage::metrics`.
+/// The names that the process emits, each where something happens; those of the engine are in
+/// `storage::metrics`.
 pub(crate) mod name {
     pub const HTTP_REQUESTS: &str = "hyperbytedb_http_requests_total";
     pub const HTTP_SECONDS: &str = "hyperbytedb_http_request_duration_seconds";

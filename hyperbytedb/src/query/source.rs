@@ -189,25 +189,7 @@ fn one_table<'a>(
     if fields.is_empty() {
         return Ok(None);
     }
-    let origins: Vec<Origin> = request
-        .wants
-        .iter()
-        .map(|want| match want.data_type {
-            Some(DataType::Tag) => {
-                if let Some(place) = request.dimensions.iter().position(|d| *d == want.name) {
-                    return Origin::Dimension(place);
-                }
-                let place = tags.iter().position(|tag| *tag == want.name);
-                place.map_or(Origin::Missing, |place| {
-                    Origin::Scanned(fields.len() + place)
-                })
-            }
-            None => Origin::Missing,
-            Some(wanted) => readable(table, &want.name, wanted)
-                .and_then(|field| fields.iter().position(|other| *other == field))
-                .map_or(Origin::Missing, Origin::Scanned),
-        })
-        .collect();
+    let origins = origins_of(table, request, &fields, &tags);
     let types: Vec<Option<DataType>> = request.wants.iter().map(|want| want.data_type).collect();
     let scan = Scan {
         table: table.name.clone(),
@@ -224,39 +206,65 @@ fn one_table<'a>(
     let blocks = scanned(&scan, engine)?;
     Ok(Some(Box::new(blocks.map(move |block| {
         let block = block?;
-        let columns = origins
-            .iter()
-            .zip(&types)
-            .map(|(origin, data_type)| match origin {
-                Origin::Scanned(place) if *data_type == Some(DataType::Tag) => {
-                    block.columns.get(*place).map(without_empty)
-                }
-                Origin::Scanned(place) => {
-                    block
-                        .columns
-                        .get(*place)
-                        .map(|column| match (column, data_type) {
-                            (Column::Float(_), Some(wanted)) => column.cast(*wanted),
-                            _ => column.clone(),
-                        })
-                }
-                Origin::Dimension(place) => block.key.values.get(*place).map(|value| {
-                    if value.is_empty() {
-                        return Column::nulls(*data_type, block.len());
-                    }
-                    let value = super::value::Value::String(value.clone());
-                    Column::repeated(&value, block.len())
-                }),
-                Origin::Missing => Some(Column::nulls(*data_type, block.len())),
-            })
-            .map(|column| {
-                column.ok_or_else(|| {
-                    QueryError::Engine("a reader delivered too few columns".to_owned())
-                })
-            })
-            .collect::<Result<_, _>>()?;
+        let columns = columns_of(&block, &origins, &types)?;
         Ok(Block { columns, ..block })
     }))))
+}
+
+/// Where each wanted column comes from.
+fn origins_of(
+    table: &Table,
+    request: &Request,
+    fields: &[FieldRef],
+    tags: &[String],
+) -> Vec<Origin> {
+    let origin_of = |want: &Want| match want.data_type {
+        Some(DataType::Tag) => {
+            if let Some(place) = request.dimensions.iter().position(|d| *d == want.name) {
+                return Origin::Dimension(place);
+            }
+            let place = tags.iter().position(|tag| *tag == want.name);
+            place.map_or(Origin::Missing, |place| {
+                Origin::Scanned(fields.len() + place)
+            })
+        }
+        None => Origin::Missing,
+        Some(wanted) => readable(table, &want.name, wanted)
+            .and_then(|field| fields.iter().position(|other| *other == field))
+            .map_or(Origin::Missing, Origin::Scanned),
+    };
+    request.wants.iter().map(origin_of).collect()
+}
+
+/// The wanted columns of a block in their types.
+fn columns_of(
+    block: &Block,
+    origins: &[Origin],
+    types: &[Option<DataType>],
+) -> Result<Vec<Column>, QueryError> {
+    let column_of = |(origin, data_type): (&Origin, &Option<DataType>)| match origin {
+        Origin::Scanned(place) if *data_type == Some(DataType::Tag) => {
+            block.columns.get(*place).map(without_empty)
+        }
+        Origin::Scanned(place) => {
+            let column = block.columns.get(*place);
+            column.map(|column| match (column, data_type) {
+                (Column::Float(_), Some(wanted)) => column.cast(*wanted),
+                _ => column.clone(),
+            })
+        }
+        Origin::Dimension(place) => block.key.values.get(*place).map(|value| {
+            if value.is_empty() {
+                return Column::nulls(*data_type, block.len());
+            }
+            let value = super::value::Value::String(value.clone());
+            Column::repeated(&value, block.len())
+        }),
+        Origin::Missing => Some(Column::nulls(*data_type, block.len())),
+    };
+    let columns = origins.iter().zip(types).map(column_of);
+    let columns = columns.collect::<Option<Vec<Column>>>();
+    columns.ok_or_else(|| QueryError::Engine("a reader delivered too few columns".to_owned()))
 }
 
 /// A tag that a row lacks is shown as null, although it compares as an empty string.
