@@ -13,6 +13,7 @@ use super::{Names, Show, chunk, measurements_of};
 use crate::query::catalog::{Selection, Tag};
 use crate::query::column::Column;
 use crate::query::error::QueryError;
+use crate::query::expression::compile_regex;
 use crate::query::output::{SeriesChunk, SeriesKey};
 use crate::query::value::Value;
 
@@ -29,21 +30,6 @@ fn is_estimate(statement: &ShowCardinality) -> bool {
         && statement.dimensions.is_empty()
         && statement.limit == 0
         && statement.offset == 0
-}
-
-/// Sorted keys of `GROUP BY`.
-fn dimensions(statement: &ShowCardinality) -> Vec<String> {
-    let mut keys: Vec<String> = statement
-        .dimensions
-        .iter()
-        .filter_map(|dimension| match dimension {
-            Expr::VarRef { name, .. } => Some(name.clone()),
-            _ => None,
-        })
-        .collect();
-    keys.sort();
-    keys.dedup();
-    keys
 }
 
 /// What is counted.
@@ -69,6 +55,40 @@ impl Things<'_> {
 }
 
 impl Show<'_> {
+    /// Sorted keys of `GROUP BY`; wildcards and patterns stand for tags of all measurements
+    /// that are named.
+    fn dimensions(
+        &self,
+        database: &str,
+        wanted: &Names,
+        statement: &ShowCardinality,
+    ) -> Result<Vec<String>, QueryError> {
+        let mut keys = BTreeSet::new();
+        for dimension in &statement.dimensions {
+            let pattern = match dimension {
+                Expr::VarRef { name, .. } => {
+                    keys.insert(name.clone());
+                    continue;
+                }
+                Expr::Wildcard(_) => None,
+                Expr::Regex(pattern) => Some(compile_regex(pattern)?),
+                _ => continue,
+            };
+            for name in self.catalog.measurements(database, None) {
+                if !wanted.contains(&name) {
+                    continue;
+                }
+                let all = SeriesFilter::Const(true);
+                let mut own = self
+                    .catalog
+                    .tag_keys(database, &name, Selection::of(&all))?;
+                own.retain(|key| pattern.as_ref().is_none_or(|p| p.is_match(key)));
+                keys.extend(own);
+            }
+        }
+        Ok(keys.into_iter().collect())
+    }
+
     /// Counts different things for each measurement and group.
     fn count_each(
         &self,
@@ -78,7 +98,7 @@ impl Show<'_> {
     ) -> Result<Vec<SeriesChunk>, QueryError> {
         let (database, _) = self.policy(statement.database.as_deref(), &statement.sources)?;
         let wanted = Names::of(measurements_of(&statement.sources))?;
-        let keys = dimensions(statement);
+        let keys = self.dimensions(&database, &wanted, statement)?;
         let mut out = Vec::new();
         // A count is one row, so that any offset leaves nothing.
         if statement.offset > 0 {
@@ -193,9 +213,14 @@ impl Show<'_> {
         let (database, _) = self.policy(statement.database.as_deref(), &statement.sources)?;
         let wanted = Names::of(measurements_of(&statement.sources))?;
         let predicate = Predicate::of_count(condition.as_ref())?;
-        let keys = dimensions(statement);
+        let keys = self.dimensions(&database, &wanted, statement)?;
         if !keys.is_empty() {
-            return self.measurements_by_group(&database, statement, &predicate, &keys);
+            let found = self.measurements_by_group(&database, &wanted, &predicate, &keys)?;
+            return Ok(if statement.offset > 0 {
+                Vec::new()
+            } else {
+                found
+            });
         }
         let mut names = Vec::new();
         for name in self.catalog.measurements(&database, None) {
@@ -209,34 +234,40 @@ impl Show<'_> {
         Ok(vec![chunk("", &["count"], vec![count(names.len())])])
     }
 
+    /// The groups of a measurement's series.
+    fn groups_of(
+        &self,
+        database: &str,
+        name: &str,
+        predicate: &Predicate,
+        keys: &[String],
+    ) -> Result<BTreeSet<Vec<String>>, QueryError> {
+        self.context.check()?;
+        let filter = predicate.of(name);
+        let selection = Selection::of(&filter);
+        let mut groups = BTreeSet::new();
+        self.catalog
+            .series(database, name, selection, usize::MAX, &mut |tags| {
+                groups.insert(group_of(tags, keys));
+                true
+            })?;
+        Ok(groups)
+    }
+
     /// Counts the measurements of each group of series.
     fn measurements_by_group(
         &self,
         database: &str,
-        statement: &ShowCardinality,
+        wanted: &Names,
         predicate: &Predicate,
         keys: &[String],
     ) -> Result<Vec<SeriesChunk>, QueryError> {
-        let wanted = Names::of(measurements_of(&statement.sources))?;
         let mut groups: BTreeMap<Vec<String>, usize> = BTreeMap::new();
         for name in self.catalog.measurements(database, None) {
-            if !wanted.contains(&name) || statement.offset > 0 {
+            if !wanted.contains(&name) {
                 continue;
             }
-            self.context.check()?;
-            let filter = predicate.of(&name);
-            let mut own: BTreeSet<Vec<String>> = BTreeSet::new();
-            self.catalog.series(
-                database,
-                &name,
-                Selection::of(&filter),
-                usize::MAX,
-                &mut |tags| {
-                    own.insert(group_of(tags, keys));
-                    true
-                },
-            )?;
-            for group in own {
+            for group in self.groups_of(database, &name, predicate, keys)? {
                 *groups.entry(group).or_default() += 1;
             }
         }
@@ -284,13 +315,21 @@ impl Show<'_> {
         if statement.offset > 0 {
             return Ok(out);
         }
+        let keys = self.dimensions(&database, &wanted, statement)?;
         for name in self.catalog.measurements(&database, Some(&policy)) {
             let fields = self.fields(&database, &policy, &name);
-            if wanted.contains(&name)
-                && !fields.is_empty()
-                && (predicate.is_always_true() || self.has_series(&database, &name, &predicate)?)
-            {
-                out.push(chunk(&name, &["count"], vec![count(fields.len())]));
+            if !wanted.contains(&name) || fields.is_empty() {
+                continue;
+            }
+            let one = || chunk(&name, &["count"], vec![count(fields.len())]);
+            if !keys.is_empty() {
+                for group in self.groups_of(&database, &name, &predicate, &keys)? {
+                    let mut one = one();
+                    one.key = grouped(&name, &keys, group);
+                    out.push(one);
+                }
+            } else if predicate.is_always_true() || self.has_series(&database, &name, &predicate)? {
+                out.push(one());
             }
         }
         Ok(out)
