@@ -73,7 +73,7 @@ fn the_texts_of_errors_decide_what_is_sent_again() {
     client.write("java", "m v=1 1");
     for (target, body, status, text) in [
         ("/write?db=nodb", "m v=1", 404, "database not found"),
-        ("/write?db=java", "m v=1i", 400, "field type conflict"),
+        ("/write?db=java", "m v=1i 2", 400, "field type conflict"),
         ("/write?db=java", "nonsense", 400, "unable to parse"),
         (
             "/write?db=java&rp=hour",

@@ -81,7 +81,7 @@ func main() {
 	answer, err := c.Query(client.NewQuery("SELECT * FROM m", "nodb", ""))
 	check(err == nil && answer.Error() != nil && answer.Error().Error() == "database not found: nodb", err)
 	conflict, _ := client.NewBatchPoints(client.BatchPointsConfig{Database: "go"})
-	point, _ := client.NewPoint("m", nil, map[string]interface{}{"i": "text"})
+	point, _ := client.NewPoint("m", nil, map[string]interface{}{"i": "text"}, time.Unix(1600000000, 8))
 	conflict.AddPoint(point)
 	err = c.Write(conflict)
 	check(err != nil && strings.Contains(err.Error(), "field type conflict"), err)

@@ -47,7 +47,7 @@ try:
 except InfluxDBClientError as error:
     assert error.code == 400 and "error parsing query" in str(error), error
 try:
-    client.write_points([{"measurement": "m", "fields": {"i": "text"}}])
+    client.write_points([{"measurement": "m", "time": 1600000000, "fields": {"i": "text"}}], time_precision="s")
     raise SystemExit("a type conflict went through")
 except InfluxDBClientError as error:
     assert error.code == 400 and "field type conflict" in str(error), error
