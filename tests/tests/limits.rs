@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use process_tests::client::encode;
 use process_tests::node::quoted;
 use process_tests::raw::Raw;
-use process_tests::{Client, Sandbox};
+use process_tests::{Client, Sandbox, wait};
 use serde_json::json;
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -125,6 +125,46 @@ fn the_time_of_a_query_is_not_that_of_its_reader() {
         assert!(!answer.contains("interrupted"), "{executor}");
         node.stop();
     }
+}
+
+/// Without a time limit a client may take as long as it likes, but nobody waits for it.
+#[test]
+fn a_client_that_reads_slowly_holds_up_no_other_query() {
+    let sandbox = Sandbox::new().with("server", "max_concurrent_queries", "1");
+    let node = sandbox.start();
+    let client = node.client();
+    client.run("CREATE DATABASE db");
+    let text = "x".repeat(TEXT);
+    let lines = |part: u32| -> String {
+        let rows = part * ROWS / 10..(part + 1) * ROWS / 10;
+        rows.map(|n| format!("m s=\"{text}\" {n}\n")).collect()
+    };
+    (0..10).for_each(|part| client.write("db", &lines(part)));
+    let mut export = Raw::connect(node.address()).unwrap();
+    let target = format!("/query?db=db&q={}", encode("SELECT s FROM m"));
+    export.send_request("GET", &target, "").unwrap();
+    let is_running = || {
+        let rows = client.rows("", "SHOW QUERIES");
+        rows.iter().any(|row| row[1] == json!("SELECT s FROM m"))
+    };
+    // That it is shown at all took a turn.
+    wait::until("the export", Duration::from_secs(30), || {
+        is_running().then_some(())
+    });
+    for _ in 0..10 {
+        let asked = Instant::now();
+        assert_eq!(
+            client.rows("db", "SELECT count(s) FROM m")[0][1],
+            json!(ROWS)
+        );
+        assert!(
+            asked.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            asked.elapsed()
+        );
+    }
+    assert!(is_running());
+    node.stop();
 }
 
 #[test]

@@ -100,11 +100,9 @@ impl Gate<AnswerBody> for HttpGate {
             self.statistics.authentication_failures.add(1);
             refuse(request, &error, false)
         })?;
-        let path = request.uri.path();
-        let parameters = Parameters::of_url(query_of(&request.uri, &request.extensions));
-        let checked = check_head(path, &request.method, &parameters, &identity, &self.engine);
-        checked.map_err(|error| {
-            count_request(path, &request.method, &self.statistics);
+        check_head(request, &identity, &self.engine).map_err(|error| {
+            count_request(request.uri.path(), &request.method, &self.statistics);
+            let parameters = Parameters::of_url(query_of(&request.uri, &request.extensions));
             let pretty = parameters.get("pretty") == Some("true");
             let answer = refuse(request, &error, pretty);
             count_answer(answer.status(), &self.statistics);

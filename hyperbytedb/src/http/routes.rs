@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::header::ORIGIN;
+use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use storage::Engine;
 use tower::Service;
@@ -18,7 +19,7 @@ use super::format::Format;
 use super::request::{Parameters, Received};
 use super::{buckets, cors, delete, operate, ping, prometheus, query, write};
 use crate::auth::Identity;
-use crate::layers::{Authorize, Class};
+use crate::layers::{Authorize, Class, query_of};
 use crate::monitor::metrics::Scrape;
 use crate::monitor::{Diagnostics, Statistics, vars};
 use crate::query::service::QueryService;
@@ -100,22 +101,23 @@ fn check_method(path: &str, method: &Method) -> Result<(), HttpError> {
 ///
 /// # Errors
 /// As the route itself would refuse it.
-pub fn check_head(
-    path: &str,
-    method: &Method,
-    parameters: &Parameters,
-    identity: &Identity,
-    engine: &Engine,
-) -> Result<(), HttpError> {
-    check_method(path, method)?;
+pub fn check_head(request: &Parts, identity: &Identity, engine: &Engine) -> Result<(), HttpError> {
+    let path = request.uri.path();
+    check_method(path, &request.method)?;
+    if request.method != Method::POST {
+        return Ok(());
+    }
+    // Nobody else pays for reading them twice.
+    let parameters = || Parameters::of_url(query_of(&request.uri, &request.extensions));
     match path {
-        _ if method != Method::POST => Ok(()),
-        "/write" => write::check(parameters, identity, engine).map(|_| ()),
-        "/api/v2/write" => write::check_v2(parameters, identity, engine).map(|_| ()),
+        "/write" => write::check(&parameters(), identity, engine).map(|_| ()),
+        "/api/v2/write" => write::check_v2(&parameters(), identity, engine).map(|_| ()),
         "/api/v2/query" => Err(HttpError::Flux),
-        "/api/v2/delete" => delete::check(parameters, identity, engine).map(|_| ()),
-        "/api/v1/prom/write" => prometheus::check_write(parameters, identity, engine).map(|_| ()),
-        "/api/v1/prom/read" => prometheus::check_read(parameters, identity).map(|_| ()),
+        "/api/v2/delete" => delete::check(&parameters(), identity, engine).map(|_| ()),
+        "/api/v1/prom/write" => {
+            prometheus::check_write(&parameters(), identity, engine).map(|_| ())
+        }
+        "/api/v1/prom/read" => prometheus::check_read(&parameters(), identity).map(|_| ()),
         _ => Ok(()),
     }
 }

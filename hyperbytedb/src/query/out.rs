@@ -8,6 +8,8 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::turns::Turn;
+
 /// Bytes that are collected before they are handed on.
 pub const PIECE_BYTES: usize = 64 << 10;
 /// Pieces that may wait for a slow client.
@@ -34,6 +36,9 @@ pub struct Out {
     patience: Duration,
     /// How long it was waited for a client.
     waited: Duration,
+    /// Of the request; given back while it waits for its client, so that clients that read
+    /// slowly hold up no other query.
+    turn: Option<Turn>,
 }
 
 impl Out {
@@ -42,6 +47,7 @@ impl Out {
         pieces: mpsc::Sender<Piece>,
         cancelled: Arc<AtomicBool>,
         patience: Duration,
+        turn: Option<Turn>,
     ) -> Self {
         Self {
             buffer: Vec::with_capacity(4096),
@@ -50,6 +56,7 @@ impl Out {
             bytes_max: usize::MAX,
             patience,
             waited: Duration::ZERO,
+            turn,
         }
     }
 
@@ -63,6 +70,7 @@ impl Out {
             bytes_max,
             patience: Duration::MAX,
             waited: Duration::ZERO,
+            turn: None,
         }
     }
 
@@ -107,15 +115,31 @@ impl Out {
         self.waited += since.elapsed();
     }
 
-    fn wait_for_room(&self, pieces: &mpsc::Sender<Piece>, piece: Piece, since: Instant) {
+    fn wait_for_room(&mut self, pieces: &mpsc::Sender<Piece>, piece: Piece, since: Instant) {
         let runtime = Handle::current();
         while !self.cancelled.load(Ordering::Relaxed) {
             let place = async { tokio::time::timeout(LOOK_EVERY, pieces.reserve()).await };
             match runtime.block_on(place) {
-                Ok(Ok(place)) => return place.send(piece),
+                Ok(Ok(place)) => {
+                    place.send(piece);
+                    return self.resume(&runtime);
+                }
                 Ok(Err(_closed)) => self.stop(),
                 Err(_waited) if since.elapsed() > self.patience => self.stop(),
-                Err(_waited) => {}
+                Err(_waited) => self.turn.iter_mut().for_each(Turn::pause),
+            }
+        }
+    }
+
+    /// Waits for the turn that was given back, unless the query is stopped.
+    fn resume(&mut self, runtime: &Handle) {
+        let Some(turn) = &mut self.turn else {
+            return;
+        };
+        while !self.cancelled.load(Ordering::Relaxed) {
+            let resumed = async { tokio::time::timeout(LOOK_EVERY, turn.resume()).await };
+            if runtime.block_on(resumed).is_ok() {
+                return;
             }
         }
     }
@@ -129,10 +153,11 @@ impl Out {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::turns::Turns;
 
     fn out(patience: Duration) -> (Out, mpsc::Receiver<Piece>) {
         let (pieces, answer) = mpsc::channel(1);
-        (Out::new(pieces, Arc::default(), patience), answer)
+        (Out::new(pieces, Arc::default(), patience, None), answer)
     }
 
     async fn send_twice(mut out: Out) -> bool {
@@ -166,6 +191,23 @@ mod tests {
             pieces += 1;
         }
         assert_eq!((pieces, sent.await.unwrap()), (2, false));
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_given_back_while_the_client_reads_and_taken_again() {
+        let turns = Turns::new(1, None);
+        let turn = turns.turn().await.unwrap();
+        let (pieces, mut answer) = mpsc::channel(1);
+        let out = Out::new(pieces, Arc::default(), Duration::MAX, Some(turn));
+        let sent = tokio::spawn(send_twice(out));
+        // The second piece has no room: another request has its turn meanwhile.
+        let other = turns.turn().await.unwrap();
+        assert!(answer.recv().await.is_some());
+        assert!(answer.recv().await.is_some());
+        assert!(!sent.is_finished());
+        drop(other);
+        assert!(!sent.await.unwrap());
+        assert_eq!(turns.load().running, 0);
     }
 
     #[tokio::test]

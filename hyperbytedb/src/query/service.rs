@@ -291,7 +291,7 @@ impl Service<QueryRequest> for QueryService {
                 .register(request.query.clone(), &request.database, cancelled.clone());
         let listed = Listed::new(request, cancelled, registered);
         Box::pin(async move {
-            let permit = service.turns.turn().await?;
+            let turn = service.turns.turn().await?;
             service.statistics.queries_executed.add(1);
             let (pieces, answer) = mpsc::channel(PIECES_AHEAD);
             if may_be_short(&listed.request.query) && threads_may_block() {
@@ -313,9 +313,9 @@ impl Service<QueryRequest> for QueryService {
             }
             let span = Span::current();
             tokio::task::spawn_blocking(move || {
-                let out = Out::new(pieces, listed.cancelled.clone(), PATIENCE);
+                let out = Out::new(pieces, listed.cancelled.clone(), PATIENCE, Some(turn));
                 span.in_scope(|| run(&service, &listed, out));
-                drop((listed, permit));
+                drop(listed);
             });
             Ok(answer)
         })

@@ -18,6 +18,30 @@ pub struct Turns {
     waiting: Arc<AtomicUsize>,
 }
 
+/// A turn that is given back while its request waits for its client.
+#[derive(Debug)]
+pub struct Turn {
+    turns: Turns,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Turn {
+    /// Gives the turn back for now.
+    pub fn pause(&mut self) {
+        self.permit = None;
+    }
+
+    /// Waits until there is a turn again; at once when it was not given back.
+    pub async fn resume(&mut self) {
+        if self.permit.is_none() {
+            self.turns.waiting.fetch_add(1, Ordering::Relaxed);
+            let _waiting = Waiting(&self.turns.waiting);
+            // The semaphore is never closed.
+            self.permit = self.turns.permits.clone().acquire_owned().await.ok();
+        }
+    }
+}
+
 /// How many requests there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueryLoad {
@@ -52,7 +76,14 @@ impl Turns {
     ///
     /// # Errors
     /// When it takes too long.
-    pub async fn turn(&self) -> Result<OwnedSemaphorePermit, QueryError> {
+    pub async fn turn(&self) -> Result<Turn, QueryError> {
+        Ok(Turn {
+            permit: Some(self.permit().await?),
+            turns: self.clone(),
+        })
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, QueryError> {
         if let Ok(permit) = self.permits.clone().try_acquire_owned() {
             return Ok(permit);
         }
