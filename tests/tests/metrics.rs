@@ -66,7 +66,8 @@ fn work(node: &Node) {
 
 #[test]
 fn what_is_documented_is_what_is_answered() {
-    let node = Sandbox::new().start();
+    let sandbox = Sandbox::new();
+    let node = sandbox.start();
     work(&node);
     let documented: BTreeMap<String, String> =
         fs::read_to_string(process_tests::beside("../docs/metrics.md"))
@@ -106,7 +107,8 @@ fn promtool_finds_nothing_to_complain_of() {
         Ok(program) => program,
         Err(reason) => return tools::cannot_run("promtool", &reason),
     };
-    let node = Sandbox::new().start();
+    let sandbox = Sandbox::new();
+    let node = sandbox.start();
     work(&node);
     let mut child = Command::new(program)
         .args(["check", "metrics"])
@@ -175,7 +177,8 @@ fn prometheus_scrapes_it() {
 
 #[test]
 fn clients_cannot_make_labels() {
-    let node = Sandbox::new().start();
+    let sandbox = Sandbox::new();
+    let node = sandbox.start();
     work(&node);
     let client = node.client();
     let visit = |number: usize| {
@@ -245,7 +248,8 @@ fn it_answers_while_queries_wait() {
 
 #[test]
 fn they_can_be_switched_off() {
-    let node = Sandbox::new().with("metrics", "enabled", "false").start();
+    let sandbox = Sandbox::new().with("metrics", "enabled", "false");
+    let node = sandbox.start();
     work(&node);
     assert_eq!(node.client().get("/metrics").status, 404);
 }

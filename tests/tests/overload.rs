@@ -183,11 +183,11 @@ fn idle_connections_and_slow_senders_do_not_stop_service() {
 
 #[test]
 fn slow_heads_and_idle_connections_are_closed_and_a_slow_body_is_told_why() {
-    let node = Sandbox::new()
+    let sandbox = Sandbox::new()
         .with("server", "header_timeout_secs", "1")
         .with("server", "body_timeout_secs", "1")
-        .with("server", "idle_timeout_secs", "2")
-        .start();
+        .with("server", "idle_timeout_secs", "2");
+    let node = sandbox.start();
     node.client().run("CREATE DATABASE db");
     let mut head = Raw::connect(node.address()).unwrap();
     head.send(b"POST /write HTTP/1.1\r\nHo").unwrap();
@@ -210,9 +210,8 @@ fn slow_heads_and_idle_connections_are_closed_and_a_slow_body_is_told_why() {
 
 #[test]
 fn a_head_that_is_too_large_is_refused() {
-    let node = Sandbox::new()
-        .with("server", "max_header_bytes", "8192")
-        .start();
+    let sandbox = Sandbox::new().with("server", "max_header_bytes", "8192");
+    let node = sandbox.start();
     let mut large = Raw::connect(node.address()).unwrap();
     let target = format!("/ping?{}", "x".repeat(10_000));
     // It may be answered before all of it is sent.
@@ -224,9 +223,8 @@ fn a_head_that_is_too_large_is_refused() {
 
 #[test]
 fn when_there_is_no_room_the_longest_idle_connection_is_closed() {
-    let node = Sandbox::new()
-        .with("server", "max_connections", "8")
-        .start();
+    let sandbox = Sandbox::new().with("server", "max_connections", "8");
+    let node = sandbox.start();
     let mut first: Vec<_> = (0..8)
         .map(|_| {
             let mut connection = Raw::connect(node.address()).unwrap();
@@ -249,10 +247,12 @@ fn when_there_is_no_room_the_longest_idle_connection_is_closed() {
 
 #[test]
 fn a_rate_limit_refuses_in_json_and_lets_probes_pass() {
-    let node = Sandbox::new()
-        .with("rate_limit", "enabled", "true")
-        .with("rate_limit", "max_requests_per_second", "1")
-        .start();
+    let sandbox = Sandbox::new().with("rate_limit", "enabled", "true").with(
+        "rate_limit",
+        "max_requests_per_second",
+        "1",
+    );
+    let node = sandbox.start();
     let mut connection = Raw::connect(node.address()).unwrap();
     let mut refused = 0;
     for _ in 0..20 {
