@@ -7,12 +7,10 @@
 
 mod digest;
 mod entries;
-mod kind;
 mod list;
 mod watch;
 
 pub use digest::Digest;
 pub use entries::{Entries, Entry, Outcome};
-pub use kind::kind_of;
 pub use list::{Listing, Sort, UnknownSort};
 pub use watch::{Statements, Watched};

@@ -16,6 +16,7 @@ pub mod execute;
 pub mod expression;
 pub mod filter;
 mod into;
+pub mod kind;
 pub mod out;
 pub mod output;
 pub mod plan;

@@ -15,6 +15,7 @@ use crate::query::encode::{Encode, Message};
 use crate::query::error::QueryError;
 use crate::query::execute::execute_statement;
 use crate::query::into;
+use crate::query::kind::{Effect, kind_of};
 use crate::query::out::{Out, PIECE_BYTES};
 use crate::query::output::{SeriesChunk, StatementOutput};
 use crate::query::running::Registered;
@@ -98,12 +99,8 @@ pub fn run(service: &QueryService, listed: &Listed, out: Out) {
 /// Whether a request may be executed by [`run_short`]: it changes nothing, so that it may
 /// be given up and begun again.
 pub fn may_be_short(query: &Query) -> bool {
-    query.statements.iter().all(|statement| match statement {
-        Statement::Select(select) => select.target.is_none(),
-        Statement::Explain { .. } => false,
-        Statement::Delete(_) => false,
-        other => !changes(other),
-    })
+    let mut statements = query.statements.iter();
+    statements.all(|statement| kind_of(statement).effect == Effect::Reads)
 }
 
 /// Whether a request that may be short may be [`Short::BRIEF`]: there is one statement,
@@ -345,7 +342,7 @@ impl<'a> Run<'a> {
 
     /// InfluxDB warns when a change comes by GET.
     fn messages(&self, statement: &Statement) -> Vec<Message> {
-        if !self.request.read_only || !changes(statement) {
+        if !self.request.read_only || kind_of(statement).effect != Effect::Changes {
             return Vec::new();
         }
         vec![Message {
@@ -354,33 +351,5 @@ impl<'a> Run<'a> {
                 "deprecated use of '{statement}' in a read only context, please use a POST request instead"
             ),
         }]
-    }
-}
-
-/// True for statements that change something and that InfluxDB warns of: `DELETE` is
-/// not among them.
-fn changes(statement: &Statement) -> bool {
-    match statement {
-        Statement::Select(select) => select.target.is_some(),
-        Statement::Explain { .. } => false,
-        Statement::AlterRetentionPolicy(_)
-        | Statement::CreateContinuousQuery(_)
-        | Statement::CreateDatabase(_)
-        | Statement::CreateRetentionPolicy(_)
-        | Statement::CreateSubscription(_)
-        | Statement::CreateUser(_)
-        | Statement::DropContinuousQuery { .. }
-        | Statement::DropDatabase { .. }
-        | Statement::DropMeasurement { .. }
-        | Statement::DropRetentionPolicy { .. }
-        | Statement::DropSeries(_)
-        | Statement::DropShard { .. }
-        | Statement::DropSubscription { .. }
-        | Statement::DropUser { .. }
-        | Statement::Grant(_)
-        | Statement::KillQuery { .. }
-        | Statement::Revoke(_)
-        | Statement::SetPassword { .. } => true,
-        _ => false,
     }
 }

@@ -9,9 +9,9 @@ use tracing::Span;
 
 use super::digest::Digest;
 use super::entries::{Entries, Outcome};
-use super::kind::kind_of;
 use crate::layers::RequestId;
 use crate::monitor::metrics;
+use crate::query::kind::kind_of;
 
 /// Longest text in a line of the log.
 const LOGGED_BYTES_MAX: usize = 1024;
@@ -113,10 +113,10 @@ impl<'a> Watched<'a> {
         tracing::debug_span!("statement", kind = self.kind(), digest = %self.digest)
     }
 
-    /// See [`kind_of`].
+    /// See [`Kind::name`](crate::query::kind::Kind).
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        kind_of(self.statement)
+        kind_of(self.statement).name
     }
 
     /// It has ended.
@@ -136,7 +136,7 @@ impl<'a> Watched<'a> {
             let (statement, text) = (self.statement, self.text);
             let describe = || {
                 let sample = sample(statement, &text);
-                (text, sample, kind_of(statement))
+                (text, sample, kind_of(statement).name)
             };
             entries.record(self.digest, self.database, now(), outcome, describe);
         }
