@@ -40,7 +40,10 @@ pub enum Purpose {
 fn options(purpose: Purpose) -> Options {
     let mut options = Options::default();
     options.create_if_missing(true);
+    // What RocksDB tells of itself: each column family that comes or goes takes some KB.
     options.set_keep_log_file_num(4);
+    options.set_max_log_file_size(256 << 10);
+    options.set_max_manifest_file_size(1 << 20);
     options.set_max_open_files(256);
     // Four MiB by default, of a list of few files.
     options.set_manifest_preallocation_size(64 << 10);

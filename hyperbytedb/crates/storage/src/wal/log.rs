@@ -355,6 +355,27 @@ mod tests {
     }
 
     #[test]
+    fn what_the_database_keeps_of_itself_does_not_grow_with_truncations() {
+        let directory = tempfile::tempdir().unwrap();
+        let wal = open(directory.path());
+        for cycle in 1..=150 {
+            append(&wal, cycle..=cycle, 2 * MIB);
+            wal.truncate(cycle).unwrap();
+        }
+        bytes_below(directory.path(), 8 << 20);
+        let files = std::fs::read_dir(directory.path()).unwrap();
+        let own = files.filter_map(|file| {
+            let name = file.ok()?.file_name().into_string().ok()?;
+            (name.starts_with("LOG") || name.starts_with("MANIFEST")).then_some(name)
+        });
+        let bytes: u64 = own
+            .filter_map(|name| directory.path().join(name).metadata().ok())
+            .map(|metadata| metadata.len())
+            .sum();
+        assert!(bytes < 2 << 20, "{bytes} bytes of notes");
+    }
+
+    #[test]
     fn entries_of_all_segments_are_replayed_in_order_from_any_of_them() {
         let directory = tempfile::tempdir().unwrap();
         let mut wal = open(directory.path());
