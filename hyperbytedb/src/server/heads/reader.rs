@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 use tokio::time::Sleep;
 
 use super::framing::{Framing, HeadLimits, Stop};
@@ -18,6 +18,10 @@ use crate::layers::HeadError;
 
 /// Bytes that are read at one time behind a head that did not come whole.
 const READ_BYTES: usize = 8 << 10;
+/// Bytes that are read at one time into the library's buffer, which has room for the largest
+/// head and what encoding adds to it: more would leave the processor's cache before it is
+/// taken from there (large bodies took 5 to 10 % longer).
+const PASSED_BYTES: u64 = 64 << 10;
 /// What is handed on in place of a head that is refused; the answer ends the connection.
 const REFUSED: &[u8] = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
 /// How long, and for how many bytes, a connection that ends takes in what its client is still
@@ -27,7 +31,8 @@ const LINGER_BYTES_MAX: usize = 16 << 20;
 
 /// Hands on what it reads when the HTTP library can take it, and something else otherwise.
 pub struct HeadReader<T> {
-    stream: T,
+    /// Its limit is set before each read that goes straight into the library's buffer.
+    stream: Take<T>,
     framing: Framing,
     notes: Arc<Notes>,
     header_timeout: Duration,
@@ -57,11 +62,11 @@ struct Linger {
     bytes: usize,
 }
 
-impl<T> HeadReader<T> {
+impl<T: AsyncRead> HeadReader<T> {
     /// Reads heads within limits; `header_timeout` is named when one took too long.
     pub fn new(stream: T, limits: HeadLimits, header_timeout: Duration, notes: Arc<Notes>) -> Self {
         Self {
-            stream,
+            stream: stream.take(PASSED_BYTES),
             framing: Framing::new(limits),
             notes,
             header_timeout,
@@ -133,6 +138,7 @@ impl<T: AsyncRead + Unpin> HeadReader<T> {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<bool>> {
         let before = out.filled().len();
+        self.stream.set_limit(PASSED_BYTES);
         ready!(Pin::new(&mut self.stream).poll_read(context, out))?;
         let read = &out.filled()[before..];
         if read.is_empty() {
@@ -150,7 +156,7 @@ impl<T: AsyncRead + Unpin> HeadReader<T> {
     fn poll_read_more(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let mut space = [const { MaybeUninit::<u8>::uninit() }; READ_BYTES];
         let mut read = ReadBuf::uninit(&mut space);
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut read))?;
+        ready!(Pin::new(self.stream.get_mut()).poll_read(context, &mut read))?;
         self.raw.extend_from_slice(read.filled());
         Poll::Ready(Ok(!read.filled().is_empty()))
     }
@@ -164,7 +170,7 @@ impl<T: AsyncRead + Unpin> HeadReader<T> {
         let mut space = [const { MaybeUninit::<u8>::uninit() }; READ_BYTES];
         while timer.as_mut().poll(context).is_pending() && linger.bytes < LINGER_BYTES_MAX {
             let mut read = ReadBuf::uninit(&mut space);
-            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut read)) {
+            match ready!(Pin::new(self.stream.get_mut()).poll_read(context, &mut read)) {
                 Ok(()) if read.filled().is_empty() => break,
                 Ok(()) => linger.bytes += read.filled().len(),
                 // Nobody is there any more.
@@ -224,7 +230,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for HeadReader<T> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        Pin::new(self.stream.get_mut()).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -232,21 +238,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for HeadReader<T> {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+        Pin::new(self.stream.get_mut()).poll_write_vectored(context, parts)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.get_ref().is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        Pin::new(self.stream.get_mut()).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !this.linger.is_shut {
-            ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
+            ready!(Pin::new(this.stream.get_mut()).poll_shutdown(context))?;
             this.linger.is_shut = true;
         }
         if this.end != End::Open || this.framing.is_in_body() {
