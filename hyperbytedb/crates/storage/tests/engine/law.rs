@@ -129,6 +129,17 @@ fn what() -> impl Strategy<Value = What> {
     ]
 }
 
+/// A write of the same points with other values, larger and smaller ones.
+fn with_other_values(what: &What) -> What {
+    let mut other = what.clone();
+    if let What::Write { points, .. } = &mut other {
+        for point in points {
+            point.value = (point.value * 7 + 13) % 1000;
+        }
+    }
+    other
+}
+
 /// Operations in the order of their versions. Two writes that follow each other may have
 /// the same one, as of two nodes that were joined later.
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
@@ -141,8 +152,14 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
             let own = Version((1_700_000_001_000 + at as u64) << 22);
             let before = operations.last();
             let tie = before.filter(|last| tied && is_write(&what) && is_write(&last.what));
-            let version = tie.map_or(own, |last| last.version);
-            operations.push(Operation { version, what });
+            let operation = match tie {
+                Some(last) => Operation {
+                    version: last.version,
+                    what: with_other_values(&last.what),
+                },
+                None => Operation { version: own, what },
+            };
+            operations.push(operation);
         }
         operations
     })
