@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, ColumnFamilyDescriptor, DBCompressionType,
-    DBWithThreadMode, Direction, FlushOptions, IteratorMode, MultiThreaded, Options, WriteBatch,
-    WriteOptions,
+    DBWithThreadMode, Direction, FlushOptions, InfoLogger, IteratorMode, LogLevel, MultiThreaded,
+    Options, WriteBatch, WriteOptions,
 };
 
 use crate::effects::{Effects, Synced};
@@ -40,9 +40,6 @@ pub enum Purpose {
 fn options(purpose: Purpose) -> Options {
     let mut options = Options::default();
     options.create_if_missing(true);
-    // What RocksDB tells of itself: each column family that comes or goes takes some KB.
-    options.set_keep_log_file_num(4);
-    options.set_max_log_file_size(256 << 10);
     options.set_max_manifest_file_size(1 << 20);
     options.set_max_open_files(256);
     // Four MiB by default, of a list of few files.
@@ -71,6 +68,17 @@ fn options(purpose: Purpose) -> Options {
     options
 }
 
+/// Hands on what RocksDB complains of. It has no log file of its own: there each column
+/// family that comes would leave some KB for ever.
+fn logger(path: &Path) -> InfoLogger {
+    let database = path.display().to_string();
+    InfoLogger::new_callback_logger(LogLevel::Warn, move |level, text| match level {
+        LogLevel::Warn => tracing::warn!(database, "RocksDB: {text}"),
+        LogLevel::Error | LogLevel::Fatal => tracing::error!(database, "RocksDB: {text}"),
+        LogLevel::Debug | LogLevel::Info | LogLevel::Header => {}
+    })
+}
+
 impl Kv {
     /// Opens or creates the database in `path`.
     ///
@@ -87,7 +95,9 @@ impl Kv {
         }
         let of_family = |name| ColumnFamilyDescriptor::new(name, options(purpose));
         let described = families.iter().map(of_family);
-        let db = Database::open_cf_descriptors(&options(purpose), path, described).map_err(fail)?;
+        let mut options = options(purpose);
+        options.set_info_logger(logger(path));
+        let db = Database::open_cf_descriptors(&options, path, described).map_err(fail)?;
         families.retain(|name| name != DEFAULT_FAMILY);
         Ok(Self {
             db,

@@ -358,7 +358,7 @@ mod tests {
     fn what_the_database_keeps_of_itself_does_not_grow_with_truncations() {
         let directory = tempfile::tempdir().unwrap();
         let wal = open(directory.path());
-        for cycle in 1..=150 {
+        for cycle in 1..=100 {
             append(&wal, cycle..=cycle, 2 * MIB);
             wal.truncate(cycle).unwrap();
         }
@@ -372,7 +372,8 @@ mod tests {
             .filter_map(|name| directory.path().join(name).metadata().ok())
             .map(|metadata| metadata.len())
             .sum();
-        assert!(bytes < 2 << 20, "{bytes} bytes of notes");
+        // A log of RocksDB's own would have 900 KB by now.
+        assert!(bytes < 64 << 10, "{bytes} bytes of notes");
     }
 
     #[test]
