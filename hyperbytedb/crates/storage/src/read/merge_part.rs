@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::files::FileHandle;
 use crate::memtable::run::stretches_of;
 use crate::parquet::PAGE_ROWS;
-use crate::parquet::read::{RowRange, select_rows};
+use crate::parquet::read::RowRange;
 use crate::read::file_part::FilePart;
 use crate::read::view::ReadView;
 use crate::rows::merge::{MergeOptions, merge};
@@ -190,9 +190,8 @@ impl ReadView {
         let mut places: HashMap<SeriesId, u32> = HashMap::new();
         let mut found = Vec::new();
         for (number, file) in files.iter().enumerate() {
-            let footer = self.data.footer(file)?;
-            let index = &self.table.read().series;
-            for chosen in select_rows(&footer, self.time, index, self.selection()) {
+            let (_, chosen) = self.rows_in_file(file, self.time)?;
+            for chosen in chosen {
                 let next = places.len() as u32;
                 found.push(Found {
                     place: *places.entry(chosen.series).or_insert(next),

@@ -10,7 +10,8 @@ use crate::error::Result;
 use crate::files::FileHandle;
 use crate::memtable::run::Run;
 use crate::parquet::access::DataFiles;
-use crate::parquet::read::select_rows;
+use crate::parquet::footer::Footer;
+use crate::parquet::read::{RowRange, select_rows};
 use crate::read::file_part::FilePart;
 use crate::read::overlap::{even_slices, windows_of};
 use crate::read::run_part::{self, RunPart};
@@ -201,9 +202,7 @@ impl ReadView {
         columns: &[ColumnId],
     ) -> Result<Rows> {
         let wanted = self.in_file(file, columns);
-        let footer = self.data.footer(file)?;
-        // The lock is not held while the file is read.
-        let chosen = select_rows(&footer, time, &self.table.read().series, self.selection());
+        let (footer, chosen) = self.rows_in_file(file, time)?;
         self.data.read(file, &footer, &wanted, &chosen, time)
     }
 
@@ -213,13 +212,7 @@ impl ReadView {
     /// # Errors
     /// When the file is missing or damaged.
     pub fn file_parts(&self, file: &Arc<FileHandle>, rows_max: u64) -> Result<Vec<FilePart>> {
-        let footer = self.data.footer(file)?;
-        let chosen = select_rows(
-            &footer,
-            self.time,
-            &self.table.read().series,
-            self.selection(),
-        );
+        let (_, chosen) = self.rows_in_file(file, self.time)?;
         let mut parts: Vec<FilePart> = Vec::new();
         for chosen in chosen {
             match parts.last_mut() {
@@ -243,6 +236,18 @@ impl ReadView {
             &part.chosen,
             self.time,
         )
+    }
+
+    /// A file's footer, and where in the file the selected series have rows in a time. The
+    /// table's lock is held no longer than that takes: not while the file is read.
+    pub(crate) fn rows_in_file(
+        &self,
+        file: &FileEntry,
+        time: (i64, i64),
+    ) -> Result<(Arc<Footer>, Vec<RowRange>)> {
+        let footer = self.data.footer(file)?;
+        let rows = select_rows(&footer, time, &self.table.read().series, self.selection());
+        Ok((footer, rows))
     }
 
     /// Those of the columns that a file has, with their names in it.
@@ -272,13 +277,7 @@ impl ReadView {
         if self.selection.is_none() {
             return Ok(file.rows);
         }
-        let footer = self.data.footer(file)?;
-        let chosen = select_rows(
-            &footer,
-            self.time,
-            &self.table.read().series,
-            self.selection(),
-        );
+        let (_, chosen) = self.rows_in_file(file, self.time)?;
         Ok(chosen.iter().map(|chosen| chosen.rows).sum())
     }
 
